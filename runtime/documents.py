@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-Value = "dict[str, Any] | list[Any] | str | int | float | bool | None"
-
 
 class _Settings:
     """What the C scanner asks of its context; the attributes of json.JSONDecoder."""
@@ -35,7 +33,7 @@ class _Settings:
 def _light() -> tuple[Callable[[str], Any], Callable[[Any], str]]:
     import _json
 
-    scan = _json.make_scanner(_Settings())  # type: ignore[attr-defined]
+    scan = _json.make_scanner(_Settings())  # type: ignore[arg-type]
 
     def parse(text: str) -> Any:
         # The scanner skips white space inside a document, not around it, and stops behind it.
@@ -52,7 +50,7 @@ def _light() -> tuple[Callable[[str], Any], Callable[[Any], str]]:
         raise TypeError(f"{type(value).__name__} is no JSON value")
 
     def encode(value: Any) -> str:
-        encoder = _json.make_encoder(  # type: ignore[attr-defined]
+        encoder = _json.make_encoder(
             {}, refuse, _json.encode_basestring, None, ":", ",", False, False, True
         )
         return "".join(encoder(value, 0))
@@ -166,10 +164,10 @@ def read_lines(path: str) -> list[Any]:
 def digest(data: bytes) -> str:
     """The sha256 of data as 64 hex digits, without the cost of importing hashlib."""
     try:
-        from _sha256 import sha256  # Python 3.11
+        from _sha256 import sha256  # type: ignore[import-not-found]  # Python 3.11
     except ImportError:
         try:
-            from _sha2 import sha256  # type: ignore[import-not-found, no-redef]  # 3.12 and later
+            from _sha2 import sha256  # type: ignore[import-not-found]  # 3.12 and later
         except ImportError:
             from hashlib import sha256
     return str(sha256(data).hexdigest())

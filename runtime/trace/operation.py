@@ -63,8 +63,11 @@ class Operation:
 
 
 def printable(value: object) -> Any:
-    """The value as JSON can hold it; bytes become their length, they are programs and dumps."""
-    if value is None or isinstance(value, (str, int, float)):
+    """The value as JSON can hold it; bytes become their length, they are programs and dumps.
+
+    A subclass of int (flags, masks) is shown as it prints itself: "MS_BIND|MS_REC".
+    """
+    if value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, (list, tuple)):
         return [printable(item) for item in value]

@@ -1,0 +1,20 @@
+"""Device nodes: mknod(2).
+
+Runs in init, in the new root's /dev. A node is ("null", "c", 1, 3). Sources: mknod(2), null(4).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from runtime.trace.operation import operation
+
+KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+
+
+@operation("mknod(2)")
+def mknod(path: str, kind: str, major: int, minor: int, mode: int) -> None:
+    """Make a device node, or a fifo. Needs CAP_MKNOD in the initial user namespace. mknod(2)"""
+    os.mknod(path, KINDS[kind] | mode, os.makedev(major, minor))
+    os.chmod(path, mode)  # mknod's mode went through the umask

@@ -1,0 +1,115 @@
+"""Files: directories, links, and the control files through which the kernel is told numbers.
+
+Runs in the shim and in init. write_control is how cgroups, maps and sysctls are set: one write(2)
+of the whole text, whose error is the kernel's answer; a buffered file would lose it in close().
+Sources: open(2), mkdir(2), symlink(2), chown(2), chdir(2), and per file proc(5), cgroups(7).
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.errors import KernelError
+from runtime.trace.operation import operation
+
+
+@operation("mkdir(2)")
+def mkdir(path: str, mode: int = 0o755) -> None:
+    """Make a directory; mode goes through the umask. mkdir(2)"""
+    os.mkdir(path, mode)
+
+
+@operation("mkdir(2)")
+def mkdirs(path: str, mode: int = 0o755) -> None:
+    """Make a directory and those above it that are missing; one already there is fine."""
+    os.makedirs(path, mode, exist_ok=True)
+
+
+@operation("open(2)")
+def make_file(path: str, mode: int = 0o644) -> None:
+    """Make an empty file, as the target of a bind mount; one already there is fine. open(2)"""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode))
+
+
+@operation("symlink(2)")
+def symlink(target: str, path: str) -> None:
+    """Make path a symbolic link to target; one already there is left. symlink(2)"""
+    try:
+        os.symlink(target, path)
+    except FileExistsError:
+        return
+
+
+@operation("chown(2)")
+def chown(path: str | int, uid: int, gid: int) -> None:
+    """Give the file (or the open descriptor) to uid and gid. chown(2)"""
+    os.chown(path, uid, gid)
+
+
+@operation("chmod(2)")
+def chmod(path: str, mode: int) -> None:
+    """Set the mode bits. chmod(2)"""
+    os.chmod(path, mode)
+
+
+@operation("chdir(2)")
+def chdir(path: str) -> None:
+    """Make path the working directory. chdir(2)"""
+    try:
+        os.chdir(path)
+    except OSError as error:
+        raise KernelError("chdir", error.errno or 0, path) from None
+
+
+@operation("fchdir(2)")
+def fchdir(fd: int) -> None:
+    """Make the directory behind fd the working directory. chdir(2)"""
+    os.fchdir(fd)
+
+
+@operation("chroot(2)")
+def chroot(path: str) -> None:
+    """Make path the root of this process only; the way out is well known. chroot(2)"""
+    os.chroot(path)
+
+
+@operation("rmdir(2)")
+def rmdir(path: str) -> None:
+    """Remove an empty directory, or a cgroup without processes. rmdir(2)"""
+    os.rmdir(path)
+
+
+@operation("unlink(2)")
+def unlink(path: str) -> None:
+    """Remove a name. unlink(2)"""
+    os.unlink(path)
+
+
+@operation("write(2)")
+def write_control(path: str, text: str) -> None:
+    """Write text to a control file in one write. Raises KernelError with the file's name."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise KernelError("write_control", error.errno or 0, f"{text.strip()!r} to {path}") from None
+
+
+def read(path: str) -> str | None:
+    """The text of a small file under /proc or /sys; None when there is none to be had."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, 65536)
+        while chunk := os.read(fd, 65536):
+            data += chunk
+        return data.decode("utf-8", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

@@ -1,0 +1,62 @@
+"""The C library by ctypes: how every other file of this folder reaches the kernel.
+
+Runs in every process of the chain. `check` turns a result of -1 into KernelError with errno.
+System calls the C library has no wrapper for go through `syscall(NR, …)`; their numbers are the
+same on all 64-bit architectures for calls newer than 2019 (uapi/asm-generic/unistd.h), older ones
+are in `NUMBERS` by machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from runtime.errors import KernelError, Unsupported
+
+# PyDLL keeps the interpreter's lock during the call. We are single-threaded where it matters, and a
+# process that clone3 makes must not come back into Python without the lock it believes to hold.
+libc = ctypes.PyDLL(None, use_errno=True)
+
+int_, ulong, char_p, void_p = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
+long_ = ctypes.c_long
+
+libc.syscall.restype = long_
+libc.mount.argtypes = (char_p, char_p, char_p, ulong, char_p)
+libc.umount2.argtypes = (char_p, int_)
+libc.unshare.argtypes = (int_,)
+libc.setns.argtypes = (int_, int_)
+libc.prctl.argtypes = (int_, ulong, ulong, ulong, ulong)
+libc.sethostname.argtypes = (char_p, ctypes.c_size_t)
+libc.setdomainname.argtypes = (char_p, ctypes.c_size_t)
+
+NUMBERS = {
+    "x86_64": {"pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317, "prlimit64": 302},
+    "aarch64": {"pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277, "prlimit64": 261},
+}
+MACHINE = os.uname().machine
+NR_pidfd_send_signal, NR_pidfd_open, NR_clone3, NR_close_range = 424, 434, 435, 436
+
+
+def number(call: str) -> int:
+    """The number of a system call on this machine. Raises Unsupported."""
+    try:
+        return NUMBERS[MACHINE][call]
+    except KeyError:
+        raise Unsupported(f"{call} on {MACHINE}: its number is not in runtime/kernel/libc.py") from None
+
+
+def encode(text: str | None) -> bytes | None:
+    """A C string, or NULL."""
+    return None if text is None else os.fsencode(text)
+
+
+def check(result: int, doing: str, target: str = "", hint: str = "") -> int:
+    """The result of a call, or KernelError with what we were doing and to what."""
+    if result < 0:
+        raise KernelError(doing, ctypes.get_errno(), target, hint)
+    return result
+
+
+def syscall(nr: int, *arguments: object) -> int:
+    """A raw system call; pass integers wider than int as c_ulong. Result or -1 and errno."""
+    return int(libc.syscall(long_(nr), *arguments))

@@ -1,0 +1,91 @@
+"""Mounts: mount(2), umount2(2), pivot_root(2).
+
+Runs in init, inside its own mount namespace: nothing here ever changes the host's mount table.
+FLAGS maps the words of mount(8) and config.json to (set, clear) bits: {"ro": (MS_RDONLY, 0), …}.
+Sources: mount(2), pivot_root(2), mount_namespaces(7), Documentation/filesystems/overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+from runtime.kernel.libc import char_p, check, encode, libc, number, syscall
+from runtime.trace.operation import operation
+
+MS_RDONLY = 0x1
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_SYNCHRONOUS = 0x10
+MS_REMOUNT = 0x20
+MS_DIRSYNC = 0x80
+MS_NOSYMFOLLOW = 0x100
+MS_NOATIME = 0x400
+MS_NODIRATIME = 0x800
+MS_BIND = 0x1000
+MS_MOVE = 0x2000
+MS_REC = 0x4000
+MS_UNBINDABLE = 0x20000
+MS_PRIVATE = 0x40000
+MS_SLAVE = 0x80000
+MS_SHARED = 0x100000
+MS_RELATIME = 0x200000
+MS_STRICTATIME = 0x1000000
+MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 8
+
+FLAGS = {
+    "ro": (MS_RDONLY, 0), "rw": (0, MS_RDONLY),
+    "nosuid": (MS_NOSUID, 0), "suid": (0, MS_NOSUID),
+    "nodev": (MS_NODEV, 0), "dev": (0, MS_NODEV),
+    "noexec": (MS_NOEXEC, 0), "exec": (0, MS_NOEXEC),
+    "noatime": (MS_NOATIME, 0), "atime": (0, MS_NOATIME),
+    "nodiratime": (MS_NODIRATIME, 0), "diratime": (0, MS_NODIRATIME),
+    "relatime": (MS_RELATIME, 0), "norelatime": (0, MS_RELATIME),
+    "strictatime": (MS_STRICTATIME, 0), "nostrictatime": (0, MS_STRICTATIME),
+    "sync": (MS_SYNCHRONOUS, 0), "async": (0, MS_SYNCHRONOUS),
+    "dirsync": (MS_DIRSYNC, 0), "nosymfollow": (MS_NOSYMFOLLOW, 0),
+    "bind": (MS_BIND, 0), "rbind": (MS_BIND | MS_REC, 0), "defaults": (0, 0),
+}
+PROPAGATION = {
+    "private": MS_PRIVATE, "rprivate": MS_PRIVATE | MS_REC,
+    "slave": MS_SLAVE, "rslave": MS_SLAVE | MS_REC,
+    "shared": MS_SHARED, "rshared": MS_SHARED | MS_REC,
+    "unbindable": MS_UNBINDABLE, "runbindable": MS_UNBINDABLE | MS_REC,
+}
+
+
+class Flags(int):
+    """An integer that prints as its mount(2) flags: "MS_BIND|MS_REC"."""
+
+    def __str__(self) -> str:
+        known = [name for name, value in globals().items()
+                 if name.startswith("MS_") and self & value]
+        return "|".join(known) or "0"
+
+    __repr__ = __str__
+
+
+@operation("mount(2)")
+def mount(source: str | None, target: str, kind: str | None = None,
+          flags: int = 0, options: str | None = None) -> None:
+    """Attach a file system at target, or change one already there (MS_BIND, MS_REMOUNT, MS_SLAVE).
+
+    `options` is the file system's own text, at most a page: "lowerdir=/a:/b,upperdir=…". mount(2)
+    """
+    check(libc.mount(encode(source), encode(target), encode(kind), flags, encode(options)),
+          "mount", f"{kind or source or Flags(flags)} on {target}")
+
+
+@operation("umount2(2)")
+def umount2(target: str, flags: int = 0) -> None:
+    """Take the topmost mount off target; MNT_DETACH lets it go when its last user does. umount(2)"""
+    check(libc.umount2(encode(target), flags), "umount2", target)
+
+
+@operation("pivot_root(2)")
+def pivot_root(new_root: str, put_old: str) -> None:
+    """Make new_root the root mount of this namespace and stack the old one at put_old.
+
+    new_root must be a mount point whose parent is not shared. pivot_root(2)
+    """
+    check(syscall(number("pivot_root"), char_p(encode(new_root)), char_p(encode(put_old))),
+          "pivot_root", new_root)

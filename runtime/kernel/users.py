@@ -1,0 +1,35 @@
+"""Users: who a process is, in numbers, and how a user namespace translates them.
+
+Runs in init and in exec's process, and in the shim, which writes the maps of its child.
+Sources: setresuid(2), setgroups(2), user_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.trace.operation import operation
+
+
+@operation("setgroups(2)")
+def setgroups(groups: list[int]) -> None:
+    """Replace the supplementary groups. Needs CAP_SETGID. setgroups(2)"""
+    os.setgroups(groups)
+
+
+@operation("setresgid(2)")
+def setresgid(real: int, effective: int, saved: int) -> None:
+    """Set all three group ids. setresgid(2)"""
+    os.setresgid(real, effective, saved)
+
+
+@operation("setresuid(2)")
+def setresuid(real: int, effective: int, saved: int) -> None:
+    """Set all three user ids; leaving 0 clears the effective capabilities. setresuid(2)"""
+    os.setresuid(real, effective, saved)
+
+
+@operation("umask(2)")
+def umask(mask: int) -> None:
+    """Set which mode bits new files do not get. umask(2)"""
+    os.umask(mask)

@@ -1,7 +1,7 @@
 """What a cgroup uses, may use, and was refused: one frozen Usage, each value with its real file.
 
 The twin of systemd-cgtop, in the caller's process; reads only. Names are cgroup v2's also on a v1
-or hybrid host, where `runtime/cgroup/stats.py` reads the v1 file and translates; `paths` says which:
+or hybrid host: there `runtime/cgroup/stats.py` reads the v1 file and translates; `paths` has both:
   usage.memory_current == 50331648
   usage.paths["memory.current"] == "/sys/fs/cgroup/memory/container-lab/tea/memory.usage_in_bytes"
 None means that the host has no such file; a limit of None with its path present means `max`.

@@ -63,12 +63,9 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def unescape(field: str) -> str:
-    r"""`/a b` of `/a\040b`; bytes that are no UTF-8 come back as os.fsdecode spells them."""
-    if "\\" not in field:
-        return field
-    raw = _OCTAL.sub(lambda hit: chr(int(hit[1], 8)), field)
-    # The escapes are of bytes; only ASCII ones occur, as the kernel escapes just ` \t\n\\` and #.
-    return raw
+    r"""`/a b` of `/a\040b`."""
+    # The escapes are of bytes; only ASCII ones occur: space, tab, newline, backslash, # , = :
+    return _OCTAL.sub(lambda hit: chr(int(hit[1], 8)), field) if "\\" in field else field
 
 
 def parse(mountinfo: str) -> list[Mount]:
@@ -169,7 +166,7 @@ _PURPOSES: tuple[tuple[Callable[[Mount], bool], str], ...] = (
     (lambda m: m.fstype == "sysfs", "shows the kernel's devices and settings, writable"),
     (lambda m: m.target == "/sys/fs/cgroup" and m.fstype == "tmpfs",
      "holds one directory for each cgroup v1 controller"),
-    (lambda m: m.fstype == "cgroup2", "shows the cgroup v2 tree from this process's own group down"),
+    (lambda m: m.fstype == "cgroup2", "shows the cgroup v2 tree, from the container's own group down"),
     (lambda m: m.fstype == "cgroup", "shows the cgroup v1 tree of {target}"),
     (lambda m: m.target == "/dev" and m.fstype in ("tmpfs", "devtmpfs"),
      "holds the few devices that a container may see"),

@@ -74,7 +74,7 @@ class IdRange:
 
 
 def inode(source: Source, pid: int, kind: str) -> int | None:
-    """The inode of one namespace of a process: `pid:[4026531836]` is 4026531836; None unreadable."""
+    """The inode of one namespace: `pid:[4026531836]` is 4026531836; None when unreadable."""
     return parse_link(link(source, f"/proc/{pid}/ns/{kind}") or "")
 
 
@@ -122,7 +122,7 @@ def bound(source: Source) -> dict[int, tuple[str, ...]]:
 
 def table(source: Source, pid: int, everyone: Members | None = None,
           host_inodes: Mapping[str, int] | None = None) -> list[Namespace]:
-    """The rows of the pane for one process. `everyone` and `host_inodes` save reading them again."""
+    """The rows of the pane for one process. Pass `everyone` and `host_inodes` if read already."""
     theirs = namespaces(source, pid)
     ours = host_inodes if host_inodes is not None else host(source)
     everyone = members(source) if everyone is None else everyone

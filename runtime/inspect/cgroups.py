@@ -11,11 +11,14 @@ Sources: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/*.rst, accounting/ps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from runtime.cgroup.hierarchies import Hierarchies, parse
 from runtime.cgroup.stats import read_file
+from runtime.errors import Unsupported
 from runtime.inspect.source import Source, text
 
 # Every v2 file that `usage` asks for, in the order of the pane.
@@ -94,21 +97,39 @@ class Usage:
         return min(1.0, self.memory_current / self.memory_max)
 
 
-def usage(source: Source, group_path: str, kept: Mapping[str, Any] | None = None) -> Usage:
-    """What the group `/container-lab/tea` uses now; else what was kept of it when it went."""
-    found = {}
-    for name in FILES:
-        answer = read_file(group_path, name, _reader(source))
+def usage(source: Source, group_path: str, kept: Mapping[str, Any] | None = None,
+          files: Iterable[str] = FILES) -> Usage:
+    """What the group `/container-lab/tea` uses now; else what was kept of it when it went.
+
+    `files` are the v2 names to read, for a pane that shows only some of them.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    hierarchies = hierarchies_of(source)
+    for name in files if hierarchies else ():
+        answer = read_file(group_path, name, lambda path: text(source, path), hierarchies)
         if answer is not None:
             found[name] = answer
-    exists = "cgroup.procs" in found or bool(found)
-    if not found and kept:
+    exists = bool(found)
+    if not exists and kept:
         found = {name: (entry["text"], entry["path"]) for name, entry in kept.items()}
     return from_texts(group_path, exists, found, source.now())
 
 
-def _reader(source: Source) -> Callable[[str], str | None]:
-    return lambda path: text(source, path)
+def hierarchies_of(source: Source) -> Hierarchies | None:
+    """Where the controllers of the source's host are mounted; None when it has no cgroups."""
+    table = text(source, "/proc/self/mountinfo") or ""
+    try:
+        found = _parse(table, None)
+    except Unsupported:
+        return None
+    if found.version == 2:
+        return _parse(table, text(source, f"{found.unified}/cgroup.controllers") or "")
+    return found
+
+
+@lru_cache(maxsize=8)
+def _parse(mountinfo: str, controllers: str | None) -> Hierarchies:
+    return parse(mountinfo, "" if controllers is None else controllers)
 
 
 def from_texts(group: str, exists: bool, found: Mapping[str, tuple[str, str]],

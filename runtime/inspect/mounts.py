@@ -166,7 +166,7 @@ _PURPOSES: tuple[tuple[Callable[[Mount], bool], str], ...] = (
     (lambda m: m.fstype == "sysfs", "shows the kernel's devices and settings, writable"),
     (lambda m: m.target == "/sys/fs/cgroup" and m.fstype == "tmpfs",
      "holds one directory for each cgroup v1 controller"),
-    (lambda m: m.fstype == "cgroup2", "shows the cgroup v2 tree, from the container's own group down"),
+    (lambda m: m.fstype == "cgroup2", "shows the cgroup v2 tree from the container's group down"),
     (lambda m: m.fstype == "cgroup", "shows the cgroup v1 tree of {target}"),
     (lambda m: m.target == "/dev" and m.fstype in ("tmpfs", "devtmpfs"),
      "holds the few devices that a container may see"),

@@ -7,10 +7,42 @@ Sources: open(2), mkdir(2), symlink(2), chown(2), chdir(2), and per file proc(5)
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 from runtime.errors import KernelError
+from runtime.kernel.libc import NR_openat2, char_p, check, encode, int_, syscall, ulong
 from runtime.trace.operation import operation
+
+
+RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+
+
+class open_how(ctypes.Structure):  # noqa: N801  (struct open_how of linux/openat2.h)
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+
+
+def open_in_root(root_fd: int, path: str, flags: int) -> int:
+    """Open path as if root_fd were "/": no link, absolute or with .., leads out. openat2(2)
+
+    The descriptor is close-on-exec. Raises KernelError.
+    """
+    how = open_how(flags=flags | os.O_CLOEXEC, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+    return check(syscall(NR_openat2, int_(root_fd), char_p(encode(path)), ctypes.byref(how),
+                         ulong(ctypes.sizeof(how))), "openat2", path)
+
+
+@operation("mkdir(2)")
+def mkdir_at(folder_fd: int, name: str, mode: int = 0o755) -> None:
+    """Make a directory below an open one. mkdirat(2)"""
+    os.mkdir(name, mode, dir_fd=folder_fd)
+
+
+@operation("open(2)")
+def make_file_at(folder_fd: int, name: str, mode: int = 0o644) -> None:
+    """Make an empty file below an open directory, never through a link. openat(2)"""
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode,
+                     dir_fd=folder_fd))
 
 
 @operation("mkdir(2)")
@@ -95,7 +127,8 @@ def write_control(path: str, text: str) -> None:
         finally:
             os.close(fd)
     except OSError as error:
-        raise KernelError("write_control", error.errno or 0, f"{text.strip()!r} to {path}") from None
+        raise KernelError("write_control", error.errno or 0, f"{text.strip()!r} to {path}"
+                          ) from None
 
 
 def read(path: str) -> str | None:

@@ -35,6 +35,7 @@ NUMBERS = {
 }
 MACHINE = os.uname().machine
 NR_pidfd_send_signal, NR_pidfd_open, NR_clone3, NR_close_range = 424, 434, 435, 436
+NR_openat2, NR_mount_setattr = 437, 442
 
 
 def number(call: str) -> int:
@@ -42,7 +43,7 @@ def number(call: str) -> int:
     try:
         return NUMBERS[MACHINE][call]
     except KeyError:
-        raise Unsupported(f"{call} on {MACHINE}: its number is not in runtime/kernel/libc.py") from None
+        raise Unsupported(f"{call} on {MACHINE}: runtime/kernel/libc.py lacks its number") from None
 
 
 def encode(text: str | None) -> bytes | None:

@@ -23,7 +23,8 @@ def set_link_up(name: str) -> None:
     sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
         request = struct.pack("16sH22x", os.fsencode(name), 0)
-        flags: int = struct.unpack_from("H", fcntl.ioctl(sock.fileno(), SIOCGIFFLAGS, request), 16)[0]
+        answer = fcntl.ioctl(sock.fileno(), SIOCGIFFLAGS, request)
+        flags: int = struct.unpack_from("H", answer, 16)[0]
         request = struct.pack("16sH22x", os.fsencode(name), flags | IFF_UP)
         fcntl.ioctl(sock.fileno(), SIOCSIFFLAGS, request)
     finally:

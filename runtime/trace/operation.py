@@ -125,7 +125,7 @@ def current_phase() -> str:
 
 
 def operation(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function that has exactly one effect on the kernel; `call` names its manual page."""
+    """Decorate a function with exactly one effect on the kernel; `call` is its manual page."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = function.__code__

@@ -1,0 +1,160 @@
+"""The driver of generation 1, and of hybrid hosts: each controller in a hierarchy of its own.
+
+Runs where cgroup.py says. A group is up to eight directories of the same path. On a hybrid host it
+also has one in the v2 tree, which has no controllers but cgroup.kill and pressure files; init is
+born in that one (CLONE_INTO_CGROUP) and joins the others itself.
+Sources: Documentation/admin-guide/cgroup-v1/{memory,cpusets,freezer-subsystem,devices}.rst.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic, sleep
+
+from runtime.cgroup.cgroup import Cgroup
+from runtime.errors import KernelError
+from runtime.kernel import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.cgroup.hierarchies import Hierarchies
+
+FREEZE_PATIENCE_S = 5.0
+
+
+class CgroupV1(Cgroup):
+    """A group on a v1 or hybrid host."""
+
+    version = 1
+
+    def __init__(self, path: str, found: Hierarchies) -> None:
+        super().__init__(path, found)
+        self.unified = found.unified + path if found.unified else None
+
+    def directories(self) -> list[str]:
+        own = super().directories()
+        return [*own, self.unified] if self.unified else own
+
+    def create(self) -> None:
+        for directory in self.directories():
+            if not self.make_with_parents(directory):
+                continue
+            # cpuset: a group with empty cpus or mems takes no process (ENOSPC). With
+            # clone_children the kernel fills in the parent's at mkdir.
+            if directory == self.paths.get("cpuset") and \
+                    not (files.read(f"{directory}/cpuset.cpus") or "").strip():
+                self.inherit_cpuset(directory)
+
+    def make_with_parents(self, directory: str) -> bool:
+        try:
+            return self.make_directory(directory)
+        except KernelError as error:
+            if error.errno != 2:
+                raise
+        above = os.path.dirname(directory)
+        self.make_with_parents(above)
+        if directory == self.paths.get("cpuset"):
+            self.inherit_cpuset(above)
+            files.write_control(f"{above}/cgroup.clone_children", "1")
+        return self.make_directory(directory)
+
+    @staticmethod
+    def inherit_cpuset(directory: str) -> None:
+        """Fill cpuset.cpus and mems from the group above, which may have to be filled first."""
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if not (files.read(f"{directory}/{name}") or "").strip():
+                above = os.path.dirname(directory)
+                text = (files.read(f"{above}/{name}") or "").strip()
+                if not text:
+                    CgroupV1.inherit_cpuset(above)
+                    text = (files.read(f"{above}/{name}") or "").strip()
+                files.write_control(f"{directory}/{name}", text)
+
+    def apply(self, resources: dict[str, Any]) -> None:
+        from runtime.cgroup.resources import v1_writes
+
+        for controller, name, text in v1_writes(resources, self.hierarchies):
+            if name == "memory.memsw.limit_in_bytes" or name == "memory.limit_in_bytes":
+                self.write_memory(name, text, resources)
+            else:
+                self.write(controller, name, text)
+
+    def write_memory(self, name: str, text: str, resources: dict[str, Any]) -> None:
+        """memsw ≥ limit must hold at every moment: on the way up, memsw has to go first."""
+        try:
+            self.write("memory", name, text)
+        except KernelError as error:
+            swap = (resources.get("memory") or {}).get("swap")
+            if name != "memory.limit_in_bytes" or error.errno != 22 or swap is None:
+                raise
+            self.write("memory", "memory.memsw.limit_in_bytes", str(swap))
+            self.write("memory", name, text)
+
+    def birth_fd(self) -> int | None:
+        if self.unified is None:
+            return None
+        return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def join_self(self) -> None:
+        # "0" to `tasks` moves the writing thread only, for which the kernel takes no global lock:
+        # a pid to cgroup.procs after idle waits an RCU grace period of 5–17 ms. We have one thread.
+        for directory in Cgroup.directories(self):
+            files.write_control(f"{directory}/tasks", "0")
+
+    def namespace_mounts(self) -> list[tuple[str, str]]:
+        binds = [(path, os.path.basename(self.hierarchies.controllers[name]))
+                 for name, path in self.paths.items()]
+        if self.unified:
+            binds.append((self.unified, "unified"))
+        return list(dict.fromkeys(binds))
+
+    def process_file(self) -> str:
+        directory = self.paths.get("memory") or next(iter(self.paths.values()))
+        return f"{directory}/cgroup.procs"
+
+    def freeze(self) -> None:
+        self.set_freezer("FROZEN")
+
+    def thaw(self) -> None:
+        self.set_freezer("THAWED")
+
+    def set_freezer(self, state: str) -> None:
+        """Ask, and ask again: a task in the middle of a fork leaves it at FREEZING."""
+        deadline = monotonic() + FREEZE_PATIENCE_S
+        while True:
+            self.write("freezer", "freezer.state", state)
+            if (files.read(f"{self.paths['freezer']}/freezer.state") or "").strip() == state:
+                return
+            if monotonic() > deadline:
+                self.write("freezer", "freezer.state", "THAWED")
+                raise KernelError("freeze", 16, self.paths["freezer"],
+                                  "a process does not come to rest")
+            sleep(0.001)
+
+    def frozen(self) -> bool:
+        return (files.read(f"{self.paths['freezer']}/freezer.state") or "").strip() == "FROZEN"
+
+    def kill(self) -> None:
+        # v1 delivers SIGKILL to a frozen process only once it is thawed, so thaw after the signal.
+        if "freezer" in self.paths and self.frozen():
+            for pid in self.processes():
+                os.kill(pid, 9)
+            self.thaw()
+        super().kill()
+
+    def watch_oom(self) -> int | None:
+        if "memory" not in self.paths:
+            return None
+        directory = self.paths["memory"]
+        event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        control = os.open(f"{directory}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            files.write_control(f"{directory}/cgroup.event_control", f"{event} {control}")
+        except KernelError:
+            os.close(event)
+            raise
+        finally:
+            os.close(control)
+        return event

@@ -1,0 +1,112 @@
+"""The driver of generation 2: one tree, every controller in it.
+
+Runs where cgroup.py says. A controller is there for a group only when every group above it handed
+it down in cgroup.subtree_control, and a group that hands down must hold no process itself.
+A group that cgroup.kill was ever written to is never used again: later births into it die of
+SIGKILL. So a container's group is made anew at every start.
+Source: Documentation/admin-guide/cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic, sleep
+
+from runtime.cgroup.cgroup import Cgroup
+from runtime.errors import KernelError, Unsupported
+from runtime.kernel import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FREEZE_PATIENCE_S = 5.0
+WANTED = ("cpuset", "cpu", "io", "memory", "pids")
+
+
+class CgroupV2(Cgroup):
+    """A group on a host whose controllers are all on v2."""
+
+    version = 2
+
+    @property
+    def directory(self) -> str:
+        """The one directory that is this group."""
+        return (self.hierarchies.unified or "") + self.path
+
+    def directories(self) -> list[str]:
+        return [self.directory]
+
+    def create(self) -> None:
+        above = self.hierarchies.unified or ""
+        names = self.path.strip("/").split("/")
+        for name in names:
+            self.hand_down(above)
+            above = f"{above}/{name}"
+            self.make_directory(above)
+
+    @staticmethod
+    def hand_down(directory: str) -> None:
+        """Enable the wanted controllers for the children of directory, as far as it has them."""
+        have = (files.read(f"{directory}/cgroup.controllers") or "").split()
+        on = (files.read(f"{directory}/cgroup.subtree_control") or "").split()
+        missing = [name for name in WANTED if name in have and name not in on]
+        if missing:
+            files.write_control(f"{directory}/cgroup.subtree_control",
+                                " ".join(f"+{name}" for name in missing))
+
+    def apply(self, resources: dict[str, Any]) -> None:
+        from runtime.cgroup.resources import v2_writes
+
+        have = (files.read(f"{self.directory}/cgroup.controllers") or "").split()
+        for name, text in v2_writes(resources):
+            controller = name.partition(".")[0]
+            if controller not in have and controller != "cgroup":
+                raise Unsupported(f"set {name}: the {controller} controller is not handed down to "
+                                  f"{self.path}", f"this group has: {' '.join(have) or 'none'}")
+            files.write_control(f"{self.directory}/{name}", text)
+
+    def birth_fd(self) -> int | None:
+        return os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def join_self(self) -> None:
+        """Nothing: born inside."""
+
+    def namespace_mounts(self) -> list[tuple[str, str]]:
+        return [(self.directory, "")]
+
+    def process_file(self) -> str:
+        return f"{self.directory}/cgroup.procs"
+
+    def freeze(self) -> None:
+        self.set_frozen("1")
+
+    def thaw(self) -> None:
+        self.set_frozen("0")
+
+    def set_frozen(self, wanted: str) -> None:
+        """Write cgroup.freeze and wait until cgroup.events says it is so."""
+        files.write_control(f"{self.directory}/cgroup.freeze", wanted)
+        deadline = monotonic() + FREEZE_PATIENCE_S
+        while self.frozen() != (wanted == "1"):
+            if monotonic() > deadline:
+                files.write_control(f"{self.directory}/cgroup.freeze", "0")
+                raise KernelError("freeze", 16, self.directory, "a process does not come to rest")
+            sleep(0.001)
+
+    def frozen(self) -> bool:
+        return "frozen 1" in (files.read(f"{self.directory}/cgroup.events") or "")
+
+    def kill(self) -> None:
+        try:
+            files.write_control(f"{self.directory}/cgroup.kill", "1")
+        except KernelError as error:
+            if error.errno != 2:  # before Linux 5.14 there is no such file
+                raise
+        super().kill()
+
+    def watch_oom(self) -> int | None:
+        from runtime.kernel import notify
+
+        path = f"{self.directory}/memory.events"
+        return notify.watch(path, notify.IN_MODIFY) if os.path.exists(path) else None

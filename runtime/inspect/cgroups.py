@@ -105,6 +105,7 @@ def usage(source: Source, group_path: str, kept: Mapping[str, Any] | None = None
     """
     found: dict[str, tuple[str, str]] = {}
     hierarchies = hierarchies_of(source)
+    group_path = group_path.rstrip("/")
     for name in files if hierarchies else ():
         answer = read_file(group_path, name, lambda path: text(source, path), hierarchies)
         if answer is not None:

@@ -80,8 +80,10 @@ class Source(Protocol):
 
 
 # A process that ends while we read gives ESRCH from read(2) of an open file, ENOENT else. ENOTDIR
-# is a path below something that became a file; EINVAL is readlink of what is no link.
-_GONE = {errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ENODEV, errno.ENXIO}
+# is a path below something that became a file; EINVAL is readlink of what is no link; EOPNOTSUPP
+# is a pressure file on a kernel that was booted without PSI.
+_GONE = {errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.EINVAL,
+         errno.EOPNOTSUPP}
 _DENIED = {errno.EACCES, errno.EPERM}
 _NO_ATTRIBUTE = {errno.ENODATA, errno.EOPNOTSUPP}
 

@@ -54,8 +54,10 @@ class Report:
         return requirement(dict(self.capabilities), slug)
 
     def unmet(self, requires: Iterable[str]) -> list[Requirement]:
-        """What keeps a lesson from running live; empty when it can."""
-        answers = [self.requirement(slug) for slug in requires]
+        """What keeps a lesson from running live; empty when it can. Every lesson runs containers."""
+        answers = [Requirement("containers", False, f"{item.found}: {item.reason}", item.command)
+                   for item in self.hindrances]
+        answers += [self.requirement(slug) for slug in requires if slug != "root" or not answers]
         return [answer for answer in answers if not answer.met]
 
     def to_data(self) -> dict[str, Any]:

@@ -12,11 +12,10 @@ import errno as errno_names
 import os
 import re
 
-from runtime.errors import Denied
 from runtime.inspect.facts import MISSING, OK, PARTLY, Facts, Item
 from runtime.inspect.namespaces import KINDS, MEANING
 from runtime.inspect.processes import parse_status
-from runtime.inspect.source import Gone, names, text
+from runtime.inspect.source import Denied, Gone, names, text
 
 OLDEST, WANTED = (5, 3), (5, 11)
 # What a container's limits need; `freezer` is a controller of v1 only, in v2 every group has it.
@@ -193,7 +192,7 @@ def namespace(facts: Facts, kind: str) -> Item:
         reason = blocked or why(tried or 0)
         return Item(kind, MISSING, "this user may not make one", reason,
                     userns_command(facts), "namespaces", needed)
-    how = "" if facts.is_root or kind == "user" else " inside a user namespace"
+    how = "" if facts.is_root else ", the others inside a user namespace" if kind == "user" else ""
     return Item(kind, OK, f"can be made{how}", group="namespaces", needed=needed)
 
 

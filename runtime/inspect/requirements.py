@@ -2,6 +2,7 @@
 
 In the caller's process; pure functions of the Facts. A slug is `name` or `name:detail`:
   cgroup:memory     the controller, by either generation      cgroup2:io  by cgroup v2 alone
+  ns:pid            the kind can be made by this user
   userns, timens, overlay, overlay:userxattr, net:macvlan, nft, swap, blockdev, root, docker
 Unmet, it says why and which command would change it; the lesson is then played from its recording.
 Sources: the lesson schema; cgroups(7).
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from runtime.inspect import host_kernel, host_user
 from runtime.inspect.facts import OK, Facts, Item
+from runtime.inspect.namespaces import KINDS
 
 CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "freezer")
 HYBRID_OFF = "systemd.unified_cgroup_hierarchy=1 cgroup_no_v1=all"
@@ -32,6 +34,8 @@ class Requirement:
 def requirements(facts: Facts) -> dict[str, Requirement]:
     """Every capability a lesson may ask for, by slug."""
     answers = [_answer(facts, slug, ask) for slug, ask in QUESTIONS.items()]
+    for kind in KINDS:
+        answers.append(_answer(facts, f"ns:{kind}", _namespace(kind)))
     for name in CONTROLLERS:
         answers.append(_controller(facts, f"cgroup:{name}", name, 0))
         answers.append(_controller(facts, f"cgroup2:{name}", name, 2))
@@ -64,6 +68,10 @@ def _controller(facts: Facts, slug: str, name: str, wanted: int) -> Requirement:
 
 def _from_item(item: Item) -> tuple[str, str]:
     return ("", "") if item.state == OK else (f"{item.found}: {item.reason}", item.command)
+
+
+def _namespace(kind: str) -> Callable[[Facts], tuple[str, str]]:
+    return lambda facts: _from_item(host_kernel.namespace(facts, kind))
 
 
 def _userns(facts: Facts) -> tuple[str, str]:

@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from runtime.errors import Denied, Invalid, KernelError, NotFound
+from runtime.errors import Denied as Denied  # half of what a read may raise; Gone is the other
+from runtime.errors import Invalid, KernelError, NotFound
 
 T = TypeVar("T")
 

@@ -63,7 +63,11 @@ class Cgroup:
         """A directory descriptor for CLONE_INTO_CGROUP, or None where that is not the way in."""
         raise NotImplementedError
 
-    def join_self(self) -> None:
+    def open_joins(self) -> list[int]:
+        """Descriptors for join_self, opened while the host's files can still be reached."""
+        raise NotImplementedError
+
+    def join_self(self, joins: list[int]) -> None:
         """Put the calling, single-threaded process into the group, as far as birth did not."""
         raise NotImplementedError
 

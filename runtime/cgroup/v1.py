@@ -97,11 +97,16 @@ class CgroupV1(Cgroup):
             return None
         return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def join_self(self) -> None:
+    def open_joins(self) -> list[int]:
+        return [os.open(f"{directory}/tasks", os.O_WRONLY | os.O_CLOEXEC)
+                for directory in Cgroup.directories(self)]
+
+    def join_self(self, joins: list[int]) -> None:
         # "0" to `tasks` moves the writing thread only, for which the kernel takes no global lock:
         # a pid to cgroup.procs after idle waits an RCU grace period of 5–17 ms. We have one thread.
-        for directory in Cgroup.directories(self):
-            files.write_control(f"{directory}/tasks", "0")
+        for fd, directory in zip(joins, Cgroup.directories(self), strict=True):
+            files.write_open_control(fd, "0", f"{directory}/tasks")
+            os.close(fd)
 
     def namespace_mounts(self) -> list[tuple[str, str]]:
         binds = [(path, os.path.basename(self.hierarchies.controllers[name]))

@@ -69,7 +69,10 @@ class CgroupV2(Cgroup):
     def birth_fd(self) -> int | None:
         return os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def join_self(self) -> None:
+    def open_joins(self) -> list[int]:
+        return []
+
+    def join_self(self, joins: list[int]) -> None:
         """Nothing: born inside."""
 
     def namespace_mounts(self) -> list[tuple[str, str]]:

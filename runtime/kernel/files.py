@@ -32,6 +32,28 @@ def open_in_root(root_fd: int, path: str, flags: int) -> int:
                          ulong(ctypes.sizeof(how))), "openat2", path)
 
 
+class Opened(str):
+    """The path of an open descriptor, /proc/self/fd/N, that prints as what it leads to.
+
+    For calls that take paths only: acting by it acts on what was opened, whatever became of the
+    name meanwhile; and the slow motion and an error show "/dev/pts", not a number.
+    """
+
+    shown: str
+
+    def __new__(cls, fd: int, shown: str, name: str = "") -> Opened:
+        self = super().__new__(cls, f"/proc/self/fd/{fd}{'/' + name if name else ''}")
+        self.shown = f"{shown.rstrip('/')}/{name}" if name else shown
+        return self
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def below(self, name: str) -> Opened:
+        """A name in this directory."""
+        return Opened(int(self[14:]), self.shown, name)
+
+
 @operation("mkdir(2)")
 def mkdir_at(folder_fd: int, name: str, mode: int = 0o755) -> None:
     """Make a directory below an open one. mkdirat(2)"""
@@ -129,6 +151,15 @@ def write_control(path: str, text: str) -> None:
     except OSError as error:
         raise KernelError("write_control", error.errno or 0, f"{text.strip()!r} to {path}"
                           ) from None
+
+
+@operation("write(2)")
+def write_open_control(fd: int, text: str, path: str) -> None:
+    """The same through an open descriptor; path is for the reader. Raises KernelError."""
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        raise KernelError("write_control", error.errno or 0, f"{text!r} to {path}") from None
 
 
 def read(path: str) -> str | None:

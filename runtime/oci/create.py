@@ -1,0 +1,207 @@
+"""create and start: the specification's two steps, from the side that stays.
+
+Runs in the shim. create makes the group and the first process, and returns when that process has
+done everything but the program; start lets it go on, and returns when execve has succeeded. What
+was made before a failure is taken back, in reverse, before the error is raised.
+
+    init = create(plan, group, (0, 1, 2), cache)      state "created", init.pid 48213
+    init.start()                                      state "running"
+    init.operations                                   the birth certificate so far
+
+Source: runtime-spec runtime.md "Lifecycle", steps 1 to 9.
+"""
+
+from __future__ import annotations
+
+import os
+from time import monotonic_ns
+
+from runtime.errors import Conflict, LabError
+from runtime.kernel import files, namespaces, processes
+from runtime.oci import init as container_init
+from runtime.oci import seccomp, sync
+from runtime.trace.operation import observe, phase
+from runtime.trace.recorder import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import _socket
+
+    from runtime.cgroup.cgroup import Cgroup
+    from runtime.oci.plan import Plan
+
+
+class Init:
+    """The container's first process, as the shim knows it."""
+
+    def __init__(self, pid: int, pidfd: int, sock: _socket.socket, plan: Plan,
+                 recorder: Recorder) -> None:
+        self.pid, self.pidfd, self.sock, self.plan = pid, pidfd, sock, plan
+        self.recorder = recorder
+        self.master: int | None = None
+        self.path = ""
+        self.warnings: list[str] = []
+        self.operations: list[dict[str, Any]] = []
+
+    def wait_until_created(self) -> None:
+        """Until everything but the program is done. Raises what init could not do."""
+        message = self.hear()
+        if message is None:
+            raise Conflict("create the container: its first process died before it was ready",
+                           f"wait status {self.reap()}")
+        self.path = message["ready"]["path"]
+        self.warnings = message["ready"]["warnings"]
+
+    def start(self) -> None:
+        """The specification's start. Returns when execve succeeded; raises why it did not."""
+        sync.send(self.sock, {"go": "start"})
+        started = monotonic_ns()
+        while self.hear() is not None:
+            continue
+        # The close-on-exec socket ended: the program runs, and what init had announced happened.
+        for operation in self.operations:
+            if operation["by"] == "init" and operation["ns"] < 0:
+                operation["result"], operation["ns"] = 0, None
+        last = self.operations[-1] if self.operations else {}
+        self.operations.append({
+            "phase": "exec", "name": "execve", "call": "execve(2)",
+            "arguments": {"path": self.path, "arguments": self.plan.process["args"]},
+            "pid": last.get("pid"), "by": "init", "symbol": "runtime/oci/init.py:become_container",
+            "result": 0, "errno": 0, "start_ns": started, "ns": monotonic_ns() - started,
+        })
+
+    def hear(self) -> dict[str, Any] | None:
+        """The next message; None at the end of the socket. Raises an error that was sent."""
+        message, fd = sync.receive(self.sock)
+        if fd is not None:
+            self.master = fd
+        if message is None:
+            return None
+        self.operations += message.get("operations") or []
+        if "error" in message:
+            self.reap()
+            raise sync.ChildFailed(message)
+        return message
+
+    def reap(self) -> int:
+        """Wait for the process to be gone; its wait status."""
+        try:
+            return os.waitpid(self.pid, 0)[1]
+        except ChildProcessError:
+            return 0
+
+    def close(self) -> None:
+        """Let go of the socket and the pidfd."""
+        self.sock.close()
+        os.close(self.pidfd)
+
+    def birth_certificate(self) -> list[dict[str, Any]]:
+        """Every operation of the start, of shim and init, numbered in the order of time."""
+        merged = self.recorder.unsent() + self.operations
+        merged.sort(key=lambda operation: operation["start_ns"] or monotonic_ns())
+        return [{"n": n, **operation} for n, operation in enumerate(merged, 1)]
+
+
+def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
+           born: Callable[[Init], None] | None = None) -> Init:
+    """Make the group and the first process; `born` is told of it before it does anything else."""
+    recorder = Recorder("shim")
+    if plan.gate:
+        from runtime.trace.wire import Wire
+
+        recorder.then = Wire(plan.gate)
+    outer = observe(recorder)
+    init: Init | None = None
+    try:
+        load_filter(plan, cache)
+        with phase("limit"):
+            group.create()
+            group.apply((plan.spec.get("linux") or {}).get("resources") or {})
+        init = clone_init(plan, group, stdio, recorder)
+        if born is not None:
+            born(init)
+        if plan.new_namespace("user"):
+            write_maps(init.pid, plan.spec["linux"])
+            sync.send(init.sock, {"go": "mapped"})
+        init.wait_until_created()
+    except BaseException as error:
+        # Held starts may be refused at any point: the way back must not ask the gate again.
+        observe(None)
+        undo(init, group)
+        if init is not None and isinstance(error, LabError):
+            error.operations = init.birth_certificate()  # type: ignore[attr-defined]
+        raise
+    finally:
+        observe(outer)
+    return init
+
+
+def load_filter(plan: Plan, cache: str) -> None:
+    """Get the seccomp filter's bytes ready: in memory before anything is made."""
+    profile = (plan.spec.get("linux") or {}).get("seccomp")
+    if profile:
+        plan.filter = seccomp.filter_for(profile, cache)
+        plan.filter_flags = seccomp.filter_flags(profile)
+
+
+def clone_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int],
+               recorder: Recorder) -> Init:
+    """Fork the first process into its new namespaces (and on v2 into its group)."""
+    with phase("isolate"):
+        if plan.new_namespace("time"):
+            make_time_namespace(plan.spec["linux"].get("timeOffsets") or {})
+        ours, theirs = sync.pair()
+        birth = group.birth_fd()
+        try:
+            pid, pidfd = namespaces.clone3(namespaces.Flags(plan.clone_flags()), birth)
+            if pid == 0:
+                be_init(plan, group, stdio, theirs)
+        finally:
+            if birth is not None:
+                os.close(birth)
+            theirs.close()
+    return Init(pid, pidfd, ours, plan, recorder)
+
+
+def be_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], sock: _socket.socket) -> None:
+    """In the child: put stdio in place and never come back."""
+    try:
+        container_init.move_stdio(stdio, plan.process)
+        container_init.run(plan, group, sock)
+    finally:
+        os._exit(1)
+
+
+def make_time_namespace(offsets: dict[str, Any]) -> None:
+    """A time namespace for the children, and its offsets before the first of them is born."""
+    namespaces.unshare(namespaces.Flags(namespaces.CLONE_NEWTIME))
+    for clock, offset in offsets.items():
+        files.write_control("/proc/self/timens_offsets",
+                            f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}")
+
+
+def write_maps(pid: int, linux: dict[str, Any]) -> None:
+    """Say who is who: (container id, host id, count) lines. user_namespaces(7)"""
+    for kind, name in (("gid", "gidMappings"), ("uid", "uidMappings")):
+        lines = [f"{entry['containerID']} {entry['hostID']} {entry['size']}\n"
+                 for entry in linux.get(name) or []]
+        if kind == "gid" and os.geteuid() != 0:
+            # An ordinary user may map its own gid only after giving up setgroups.
+            files.write_control(f"/proc/{pid}/setgroups", "deny")
+        files.write_control(f"/proc/{pid}/{kind}_map", "".join(lines))
+
+
+def undo(init: Init | None, group: Cgroup) -> None:
+    """Take back a start that failed: the process, then the group it was in."""
+    if init is not None:
+        try:
+            processes.pidfd_send_signal(init.pidfd, 9)
+        except OSError:
+            pass  # gone already, which is what we want
+        init.reap()
+        init.close()
+    group.kill()
+    group.remove()

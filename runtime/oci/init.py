@@ -1,0 +1,164 @@
+"""The table of contents of a container: what its first process does before it is the program.
+
+Runs in the container's first process, single-threaded, from clone3 to execve; it never returns.
+The twin of runc's standard_init_linux.go. Each block says why it cannot stand anywhere else.
+It may not touch the engine's world: what it needs is in the plan (the bundle's config.json, the
+mounts that make the root, descriptors), and what goes wrong travels to the shim as data.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from runtime.errors import LabError, to_data
+from runtime.kernel import files, namespaces, processes, seccomp
+from runtime.oci import identity, program, rootfs, sync, terminal
+from runtime.trace.operation import current_phase, observe, phase
+from runtime.trace.recorder import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import _socket
+
+    from runtime.cgroup.cgroup import Cgroup
+    from runtime.oci.plan import Plan
+    from runtime.trace.operation import Observer, Operation
+
+
+class Teller:
+    """Init's observer: keeps the operations, and after `aloud` sends each before it happens.
+
+    Aloud, because from seccomp on the process may not be allowed to tell anything any more.
+    """
+
+    def __init__(self, sock: _socket.socket, gate: Observer | None) -> None:
+        self.recorder = Recorder("init", gate)
+        self.sock = sock
+        self.aloud = False
+
+    def before(self, operation: Operation) -> None:
+        self.recorder.before(operation)
+        if self.aloud and operation.name != "execve":
+            sync.send(self.sock, {"operations": self.recorder.unsent()})
+
+    def after(self, operation: Operation) -> None:
+        self.recorder.after(operation)
+
+
+def run(plan: Plan, group: Cgroup, sock: _socket.socket) -> None:
+    """Become the container's program. Leaves by execve, or by _exit after telling why not."""
+    teller = Teller(sock, None)
+    try:
+        observe(teller)
+        if plan.gate:
+            from runtime.trace.wire import Wire
+
+            teller.recorder.then = Wire(plan.gate)
+        become_container(plan, group, sock, teller)
+    except BaseException as error:  # whatever it is, the parent must hear of it
+        tell_failure(sock, error, teller)
+    finally:
+        os._exit(1)
+
+
+def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Teller) -> None:
+    """The whole way, in order."""
+    spec, process = plan.spec, plan.process
+
+    # First, so that nothing of this process is judged by what the caller left behind.
+    program.reset_signals()
+    with phase("isolate"):
+        # Without a written map we are nobody here, and every file operation is EOVERFLOW.
+        if plan.new_namespace("user"):
+            sync.wait_for_go(sock, "mapped")
+            identity.become_root_inside()
+        # A session of its own: a signal to the caller's terminal must not reach the container.
+        processes.setsid()
+        for path, flag in plan.joined_namespaces():
+            join(path, flag)
+
+    # Opened now: after pivot_root the host's /sys/fs/cgroup is out of reach.
+    joins = group.open_joins()
+    with phase("root"):
+        rootfs.prepare(plan, group)
+        rootfs.enter_rootfs(plan.rootfs)
+        rootfs.finish(plan)
+        if plan.new_namespace("uts") and spec.get("hostname"):
+            namespaces.sethostname(spec["hostname"])
+        if plan.new_namespace("uts") and spec.get("domainname"):
+            namespaces.setdomainname(spec["domainname"])
+        if plan.new_namespace("net"):
+            rootfs.loopback_up()
+        for name, value in ((spec.get("linux") or {}).get("sysctl") or {}).items():
+            files.write_control(f"/proc/sys/{name.replace('.', '/')}", value)
+        # A pty needs the container's devpts; before the user changes, for its owner is set here.
+        master = terminal.attach(process) if process.get("terminal") else None
+        path = program.prepare(process)
+
+    with phase("limit"):
+        # After the mounts, so that making the container is not throttled by its own CPU quota.
+        # (On v2 it was born inside; there the quota holds from the first instruction.)
+        group.join_self(joins)
+        # After joining: where we are now is what the new namespace shows as its root.
+        if plan.new_namespace("cgroup"):
+            namespaces.unshare(namespaces.Flags(namespaces.CLONE_NEWCGROUP))
+        program.set_limits(process)
+
+    sealed = bool(process.get("noNewPrivileges"))
+    with phase("drop"):
+        # Without no_new_privs, installing a filter needs CAP_SYS_ADMIN: before it is dropped.
+        if plan.filter and not sealed:
+            seccomp.set_filter(plan.filter, plan.filter_flags)
+        identity.drop(process)
+        # All descriptors but stdio end at execve, whoever left them open (CVE-2024-21626).
+        processes.close_range_on_exec(3)
+
+    sync.send(sock, {"ready": {"path": path, "warnings": identity.warnings(process)},
+                     "operations": teller.recorder.unsent()}, master)
+    if master is not None:
+        os.close(master)
+    sync.wait_for_go(sock, "start")
+
+    # With no_new_privs the filter comes last, as late as can be: it judges our own calls too.
+    with phase("exec"):
+        teller.aloud = True
+        if plan.filter and sealed:
+            seccomp.set_filter(plan.filter, plan.filter_flags)
+        processes.execve(path, process["args"], program.environment(process))
+
+
+def move_stdio(stdio: tuple[int, int, int], process: dict[str, Any]) -> None:
+    """Put the three descriptors at 0, 1, 2."""
+    uid = (process.get("user") or {}).get("uid", 0)
+    # Away from 0 to 2 first: one of the three may stand where another has to go.
+    spare = [os.dup(fd) if fd < 3 else fd for fd in stdio]
+    for number, fd in enumerate(spare):
+        os.dup2(fd, number)
+        if uid and number and stat.S_ISFIFO(os.fstat(number).st_mode):
+            # The program may open /dev/stdout again; a pipe of root's would say EACCES.
+            os.fchown(number, uid, -1)
+
+
+def join(path: str, flag: int) -> None:
+    """Enter the namespace behind path, as config.json names it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        namespaces.setns(fd, namespaces.Flags(flag))
+    finally:
+        os.close(fd)
+
+
+def tell_failure(sock: _socket.socket, error: BaseException, teller: Teller) -> None:
+    """Send the error and all that was done so far; then there is nothing left to do."""
+    if not isinstance(error, (LabError, OSError)):
+        import traceback
+
+        traceback.print_exc()  # a mistake of ours: to the container's stderr, so to its log
+    try:
+        sync.send(sock, {"error": to_data(error), "phase": current_phase(),
+                         "operations": teller.recorder.unsent()})
+    except OSError:
+        os._exit(1)

@@ -1,0 +1,108 @@
+"""A start, planned: the bundle read and judged before the kernel is asked for anything.
+
+Runs in the shim. A bundle is a directory with config.json (OCI runtime-spec) and, as containerd
+hands it to a shim, the mounts that make the root: [{"type": "overlay", "source": "overlay",
+"options": ["lowerdir=/l2:/l1", "upperdir=/u", "workdir=/w"]}]; none means rootfs/ is the root.
+What this runtime does not do yet is refused here, by its path in config.json.
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime import documents
+from runtime.errors import Invalid, Unsupported
+from runtime.kernel.namespaces import KINDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The specification's word for a namespace → the kernel's, as under /proc/PID/ns.
+NAMESPACE_TYPES = {"mount": "mnt", "network": "net", "pid": "pid", "uts": "uts", "ipc": "ipc",
+                   "user": "user", "cgroup": "cgroup", "time": "time"}
+REFUSED = {"intelRdt": "intelRdt", "mountLabel": "mountLabel", "personality": "personality"}
+
+
+class Plan:
+    """Everything init needs, in memory before it is cloned."""
+
+    __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
+                 "filter", "filter_flags")
+
+    def __init__(self, bundle: str, spec: dict[str, Any],
+                 root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None) -> None:
+        self.bundle, self.spec = bundle, spec
+        check(spec)
+        self.process: dict[str, Any] = spec["process"]
+        self.rootfs = os.path.join(bundle, spec["root"]["path"])
+        self.root_mounts = root_mounts or []
+        self.gate = gate
+        self.namespaces: dict[str, str | None] = {
+            NAMESPACE_TYPES[entry["type"]]: entry.get("path") or None
+            for entry in (spec.get("linux") or {}).get("namespaces") or []
+        }
+        self.filter, self.filter_flags = b"", 0
+
+    def new_namespace(self, kind: str) -> bool:
+        """Is a namespace of this kind (mnt, pid, …) made for the container?"""
+        return kind in self.namespaces and self.namespaces[kind] is None
+
+    def clone_flags(self) -> int:
+        """What clone3 makes. The cgroup namespace comes later, by unshare, once inside the group;
+        the time namespace before, by the shim's unshare, whose children are born into it."""
+        flags = 0
+        for kind in self.namespaces:
+            if self.new_namespace(kind) and kind not in ("cgroup", "time"):
+                flags |= KINDS[kind]
+        return flags
+
+    def joined_namespaces(self) -> list[tuple[str, int]]:
+        """(path, flag) of those to enter instead; the user namespace first, the mount one last."""
+        order = ("user", "ipc", "uts", "net", "cgroup", "time", "mnt")
+        return [(path, KINDS[kind]) for kind in order if (path := self.namespaces.get(kind))]
+
+
+def load(bundle: str, root_mounts: list[dict[str, Any]] | None = None,
+         gate: str | None = None) -> Plan:
+    """Read and judge a bundle. Raises NotFound, Invalid, Unsupported."""
+    try:
+        spec = documents.read(os.path.join(bundle, "config.json"))
+    except FileNotFoundError:
+        raise Invalid(f"read the bundle {bundle}: it has no config.json") from None
+    return Plan(bundle, spec, root_mounts, gate)
+
+
+def check(spec: dict[str, Any]) -> None:
+    """Refuse what is malformed or not done here. Raises Invalid with the path, Unsupported."""
+    expect(spec, "$", dict)
+    process = expect(spec.get("process"), "$.process", dict)
+    arguments = expect(process.get("args"), "$.process.args", list)
+    if not arguments:
+        raise Invalid("$.process.args: expected at least one argument")
+    for index, argument in enumerate(arguments):
+        expect(argument, f"$.process.args[{index}]", str)
+    if not expect(process.get("cwd"), "$.process.cwd", str).startswith("/"):
+        raise Invalid("$.process.cwd: expected an absolute path")
+    root = expect(spec.get("root"), "$.root", dict)
+    expect(root.get("path"), "$.root.path", str)
+    linux = expect(spec.get("linux") or {}, "$.linux", dict)
+    for index, entry in enumerate(linux.get("namespaces") or []):
+        if entry.get("type") not in NAMESPACE_TYPES:
+            raise Invalid(f"$.linux.namespaces[{index}].type: unknown {entry.get('type')!r}")
+        if entry.get("path") and entry["type"] == "pid":
+            raise Unsupported(f"$.linux.namespaces[{index}].path: joining a pid namespace "
+                              "is not built yet")
+    for key in REFUSED:
+        if linux.get(key):
+            raise Unsupported(f"$.linux.{key}: not built")
+    if any((spec.get("hooks") or {}).values()):
+        raise Unsupported("$.hooks: hooks are not built yet")
+
+
+def expect(value: Any, path: str, kind: type) -> Any:
+    """The value, if it is of the kind; else Invalid: `$.process.args[0]: expected a string`."""
+    if not isinstance(value, kind):
+        words = {"str": "a string", "dict": "an object", "list": "an array"}
+        raise Invalid(f"{path}: expected {words[kind.__name__]}")
+    return value

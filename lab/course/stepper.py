@@ -2,81 +2,386 @@
 
 `check()` is cheap and may be called twice a second from a thread; every other method answers a key.
 What has been seen and said is kept in the attempt (`attempt.py`) and written to progress at once,
-so the program may be killed at any time and `Stepper` continues at the same step.
+so the program may be killed at any time and a new Stepper goes on at the same step.
 
     stepper = Stepper(lesson, engine, source, progress)
     stepper.predict("killed", "sure"); stepper.next()
-    stepper.check() -> [Result(True, "48m", "50331648", "/sys/fs/cgroup/…/memory.max", "memory.max is 48m"), …]
+    stepper.check() -> [Result(True, "48m", "memory.max 50331648", "/sys/fs/…", "memory.max is 48m")]
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
-from lab.course.lesson import Lesson, Step
+from lab.course import checks, undo, variables
+from lab.course.attempt import Attempt, Record
+from lab.course.evidence import EngineWorld, World
+from lab.course.lesson import Lesson, Step, fill
+from lab.course.progress import Progress
+from lab.course.result import Context, Result
+from runtime.errors import Conflict, Invalid
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one check found. `sentence` says the goal, `why` what stands against it."""
-
-    passed: bool
-    expected: str
-    observed: str
-    source_path: str
-    sentence: str
+SURE = ("", "guess", "fairly", "sure")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The student's prediction beside the kernel's answer."""
+    """The student's prediction beside the kernel's answer, in the options' wording."""
 
-    said: str          # wording of the option chosen
-    sure: str          # "guess" | "fairly" | "sure" | ""
-    kernel: str        # wording of the option that came true
+    said: str
+    sure: str
+    kernel: str
     right: bool
-    evidence: str      # "memory.events oom_kill 0 → 1"
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a container's birth certificate, for `watch` steps."""
+    """One phase of a start: Phase("isolate", ("unshare", "write_control"), 412)."""
 
-    name: str                  # "isolate"
-    operations: tuple[str, ...]   # names in order: ("unshare", "write", …)
+    name: str
+    operations: tuple[str, ...]
     microseconds: int
 
 
 class Stepper:
-    """One attempt at one lesson. Signatures first; see the module."""
+    """One attempt at one lesson. `say` is the author's sentence for what went wrong, or None."""
 
-    index: int                      # of the current step in lesson.steps
-    step: Step                      # the current step
-    lesson: Lesson
-    vars: dict[str, str]            # {"name": "ink", "limit": "48m"}
-    say: str | None                 # the sentence for the first fail rule that matches, else None
+    def __init__(self, lesson: Lesson, engine: Any, source: Any, progress: Progress,
+                 world: World | None = None) -> None:
+        self.lesson = lesson
+        self.say: str | None = None
+        self._engine = engine
+        self._world: World = world or EngineWorld(engine, source)
+        self._progress = progress
+        self._lock = threading.RLock()
+        self._results: list[Result] = []
+        self._attempt = self._resume() or self._begin(1)
+        self._enter()
 
-    def __init__(self, lesson: Lesson, engine: Any, source: Any, progress: Any) -> None: ...
-    def text(self) -> str: ...                              # Markdown of the step, values filled in
-    def options(self) -> list[tuple[str, str]]: ...         # (key, wording) with values filled in
-    def predict(self, option: str, sure: str = "") -> None: ...   # locks; Conflict when locked
-    def predicted(self) -> str | None: ...                  # the option locked at this step
-    def answer(self, text: str) -> Result: ...              # ask, watch (its question), explain
-    def check(self) -> list[Result]: ...                    # cheap; remembers what it saw
+    # The attempt
+
+    def _resume(self) -> Attempt | None:
+        attempt = self._progress.attempt(self.lesson.id)
+        if attempt is None:
+            return None
+        # A lesson that was edited since may have fewer steps, or more variables.
+        attempt.index = min(max(attempt.index, 0), len(self.lesson.steps) - 1)
+        if set(attempt.vars) != set(self.lesson.variables):
+            return None
+        return attempt
+
+    def _begin(self, number: int) -> Attempt:
+        seed = f"{self._progress.student}/{self.lesson.id}/{number}"
+        taken = {one.name for one in self._world.containers()}
+        attempt = Attempt(self.lesson.id, number, time.time_ns(),
+                          variables.choose(self.lesson.variables, seed, taken))
+        self._progress.tell(attempt, "", "began", vars=attempt.vars)
+        return attempt
+
+    def _enter(self) -> None:
+        """Start the current step, unless it was started before."""
+        self.say, self._results = None, []
+        record = self._record
+        if not record.started_ns:
+            record.started_ns = time.time_ns()
+            checks.begin(self.step.checks, self._context())
+        self._progress.keep(self._attempt)
+
     @property
-    def passed(self) -> bool: ...                           # of the current step
-    def passed_step(self, step_id: str) -> bool: ...
-    def hint(self) -> str | None: ...                       # the next hint; None when there are no more
-    def hints_shown(self) -> list[str]: ...
-    def next(self) -> bool: ...                             # False: not passed, or already the last
-    def skip(self) -> bool: ...                             # go on without passing; kept as skipped
-    def back(self) -> bool: ...
-    def preview_reset(self, scope: str = "lesson") -> list[str]: ...   # what reset would destroy
-    def reset(self, scope: str = "lesson") -> list[str]: ...           # "step" | "lesson"
-    def commands(self) -> list[str]: ...                    # the docker lines, values filled in
-    def phases(self) -> list[Phase]: ...                    # watch steps, [] before the start
-    def reveal_text(self) -> str: ...                       # "" until the step is passed
-    def card(self) -> Card | None: ...                      # after the kernel answered
+    def _record(self) -> Record:
+        return self._attempt.record(self.step.id)
+
+    def _context(self, step: Step | None = None) -> Context:
+        record = self._attempt.record(step.id) if step else self._record
+        return Context(self._world, self._attempt, record, time.time_ns())
+
+    # Where we are
+
     @property
-    def finished(self) -> bool: ...
+    def index(self) -> int:
+        """The current step's place in lesson.steps."""
+        return self._attempt.index
+
+    @property
+    def step(self) -> Step:
+        """The current step."""
+        return self.lesson.steps[self._attempt.index]
+
+    @property
+    def vars(self) -> dict[str, str]:
+        """The values of this attempt: {"name": "ink", "limit": "48m"}."""
+        return dict(self._attempt.vars)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end of the lesson was reached in this attempt."""
+        return self._attempt.finished
+
+    @property
+    def passed(self) -> bool:
+        """Whether the current step lets one go on."""
+        return self.passed_step(self.step.id)
+
+    def passed_step(self, step_id: str) -> bool:
+        """Whether that step is passed; reading is."""
+        return self.lesson.step(step_id).kind == "read" or self._attempt.record(step_id).passed
+
+    def text(self) -> str:
+        """The prose of the step, values filled in."""
+        return self.step.text(self._attempt.vars)
+
+    def options(self) -> list[tuple[str, str]]:
+        """(key, wording) of the step's options, values filled in."""
+        return [(key, self._fill(words)) for key, words in self.step.options]
+
+    def commands(self) -> list[str]:
+        """The docker lines that do this step, values filled in."""
+        return [self._fill(line) for line in self.step.solve]
+
+    def _fill(self, text: str) -> str:
+        return fill(text, self._attempt.vars)
+
+    # What the student does
+
+    def predict(self, option: str, sure: str = "") -> None:
+        """Lock in a prediction. Raises Conflict when locked, Invalid for no such option."""
+        with self._lock:
+            if self.step.kind != "predict":
+                raise Conflict(f"step {self.step.id} asks for no prediction")
+            if self._record.prediction:
+                raise Conflict("your prediction is locked")
+            key = self._option(option)
+            if sure not in SURE:
+                raise Invalid(f"how sure: {sure} (guess, fairly or sure)")
+            record = self._record
+            record.prediction, record.sure = key, sure
+            record.right, record.passed = key == self.step.correct, True
+            self._tell("predicted", option=key, sure=sure)
+
+    def predicted(self) -> str | None:
+        """The option locked in at this step."""
+        return self._record.prediction or None
+
+    def _option(self, text: str) -> str:
+        """The option's key, of its key, its number or its wording. Raises Invalid."""
+        for number, (key, words) in enumerate(self.options(), 1):
+            if text.strip().lower() in (key.lower(), str(number), words.strip().lower()):
+                return key
+        known = ", ".join(key for key, _ in self.options())
+        raise Invalid(f"no such option: {text} (known: {known})")
+
+    def answer(self, text: str) -> Result:
+        """Answer the question of an ask, watch or explain step."""
+        with self._lock:
+            kind = self.step.kind
+            if kind not in ("ask", "watch", "explain"):
+                raise Conflict(f"step {self.step.id} asks no question")
+            if kind == "watch" and not self._checked():
+                raise Conflict("start the container first, then answer")
+            result = self._explained(text) if kind == "explain" else self._judged(text)
+            record = self._record
+            record.answer, record.right = text, result.passed
+            record.passed = record.passed or result.passed or kind == "explain"
+            self._tell("answered", answer=text, right=result.passed, path=result.source_path)
+            return result
+
+    def _judged(self, text: str) -> Result:
+        equals = self.step.equals
+        assert equals is not None
+        given = text
+        if self.step.option_keys:
+            given = self._option(text).replace("-", " ")
+        result = checks.judge(equals, given, self._context())
+        if result.passed or result.observed.startswith("nothing to compare"):
+            return result
+        # The right value stays out of it: the student is to read it, at the place we name.
+        place = f": read it at {result.source_path}" if result.source_path else ""
+        return Result(False, f"what the kernel says{place}", f"you said {text}",
+                      result.source_path, result.sentence)
+
+    def _explained(self, text: str) -> Result:
+        key = self._option(text)
+        wording = dict(self.options())
+        return Result(key == self.step.correct, wording[self.step.correct], wording[key], "",
+                      "you explained it")
+
+    def check(self) -> list[Result]:
+        """Look at the kernel for every check of the step; remembers what it saw."""
+        with self._lock:
+            step, record = self.step, self._record
+            if not step.checks:
+                return []
+            if self._checked():
+                return list(self._results)
+            if waiting := self._waiting():
+                return waiting
+            context = self._context()
+            before = self._attempt.to_data()
+            for check in step.checks:
+                for part in (one for one in check.walk() if one.subject == "gone"):
+                    checks.note_existing(self._fill(part.words["gone"]), context)
+            self._results = [checks.evaluate(check, context) for check in step.checks]
+            checks.keep(checks.questions_about(self.lesson.steps, step.id), record, context)
+            done = all(result.passed for result in self._results)
+            self.say = None if done else self._say(context)
+            if done:
+                self._pass_checks()
+            elif self._attempt.to_data() != before:
+                self._progress.keep(self._attempt)
+            return list(self._results)
+
+    def _waiting(self) -> list[Result]:
+        """A check that stands for a step that has to come first, or nothing."""
+        for step_id in self.step.needs:
+            if not self.passed_step(step_id):
+                return [Result(False, f"step {step_id}", "not yet", "",
+                               f"first comes the step {step_id}")]
+        return []
+
+    def _checked(self) -> bool:
+        """Whether the checks of this step have all been met; then they are not asked again."""
+        kept = self._record.seen.get("results")
+        if kept is None:
+            return False
+        if not self._results:
+            self._results = [Result.from_data(one) for one in kept["all"]]
+        return True
+
+    def _pass_checks(self) -> None:
+        record = self._record
+        record.seen["results"] = {"all": [result.as_data() for result in self._results]}
+        record.evidence = " · ".join(result.observed for result in self._results)
+        if self.step.kind == "do":
+            record.passed = True
+        self._tell("checked", evidence=checks.as_json(self._results))
+
+    def _say(self, context: Context) -> str | None:
+        """The author's sentence for the first foreseen mistake that has happened."""
+        for fail in self.step.fails:
+            if checks.evaluate(fail.when, context).passed:
+                return self._fill(self.step.prose.says[fail.say])
+        return None
+
+    def patience(self) -> float:
+        """How long a check may need to come true, in seconds; for who does not look twice."""
+        return checks.patience(self.step.checks)
+
+    # Help
+
+    def hint(self) -> str | None:
+        """The next hint; None when there are no more."""
+        with self._lock:
+            if self._record.hints >= len(self.step.hints):
+                return None
+            self._record.hints += 1
+            self._tell("hint", number=self._record.hints)
+            return self._fill(self.step.hints[self._record.hints - 1])
+
+    def hints_shown(self) -> list[str]:
+        """The hints taken so far."""
+        return [self._fill(text) for text in self.step.hints[:self._record.hints]]
+
+    def reveal_text(self) -> str:
+        """What to read after the kernel has answered; nothing before."""
+        if self.step.kind == "predict":
+            return self._fill(self.step.reveal) if self.card() else ""
+        return self._fill(self.step.reveal) if self.passed else ""
+
+    def card(self) -> Card | None:
+        """You said, the kernel said: once the step that finds out is passed."""
+        for step in self.lesson.steps:
+            record = self._attempt.record(step.id)
+            if step.kind != "predict" or not record.prediction:
+                continue
+            runs = [one for one in self.lesson.steps if step.id in one.needs]
+            if self.step not in (step, *runs):
+                continue
+            if all(self._attempt.record(one.id).passed for one in runs):
+                wording = {key: self._fill(words) for key, words in step.options}
+                evidence = self._attempt.record(runs[0].id).evidence if runs else ""
+                return Card(wording[record.prediction], record.sure, wording[step.correct],
+                            record.right, evidence)
+        return None
+
+    def phases(self) -> list[Phase]:
+        """The start of this step's container, phase by phase; nothing before it has started."""
+        if not self.step.container:
+            return []
+        grouped: dict[str, list[dict[str, Any]]] = {}
+        for row in self._world.operations(self._fill(self.step.container)):
+            grouped.setdefault(str(row.get("phase") or ""), []).append(row)
+        return [Phase(name, tuple(str(row.get("name")) for row in rows),
+                      sum(int(row.get("ns") or 0) for row in rows) // 1000)
+                for name, rows in grouped.items()]
+
+    # Moving
+
+    def next(self) -> bool:
+        """Go on. False when the step is not passed, or when this was the last: see `finished`."""
+        with self._lock:
+            if not self.passed:
+                return False
+            if self.step.kind == "read":
+                self._record.passed = True
+            self._tell("passed", next=min(self.index + 1, len(self.lesson.steps) - 1))
+            return self._forward()
+
+    def skip(self) -> bool:
+        """Go on without having passed; it stays marked as skipped."""
+        with self._lock:
+            if not self.passed:
+                self._record.skipped = True
+                self._tell("skipped", next=min(self.index + 1, len(self.lesson.steps) - 1))
+            return self._forward()
+
+    def _forward(self) -> bool:
+        if self.index + 1 < len(self.lesson.steps):
+            self._attempt.index += 1
+            self._enter()
+            return True
+        if not self._attempt.finished:
+            self._attempt.finished = True
+            self._tell("finished")
+        return False
+
+    def back(self) -> bool:
+        """One step back, to read it again; what is passed stays passed."""
+        with self._lock:
+            if self.index == 0:
+                return False
+            self._attempt.index -= 1
+            self._enter()
+            return True
+
+    def preview_reset(self, scope: str = "lesson") -> list[str]:
+        """What `reset` would destroy, one line for each; nothing is also an answer."""
+        return [undo.describe(one) for one in self._made(scope)]
+
+    def reset(self, scope: str = "lesson") -> list[str]:
+        """Remove what this attempt (or this step) made, and start it again; what was done."""
+        with self._lock:
+            done = undo.remove(self._engine, self._made(scope))
+            self._tell("reset", scope=scope, removed=done)
+            if scope == "lesson":
+                self._attempt = self._begin(self._attempt.number + 1)
+            else:
+                kept = self._record
+                self._attempt.steps[self.step.id] = Record(
+                    prediction=kept.prediction, sure=kept.sure, right=kept.right,
+                    passed=bool(kept.prediction), hints=kept.hints)
+            self._enter()
+            return done
+
+    def _made(self, scope: str) -> list[Any]:
+        if scope not in ("step", "lesson"):
+            raise Invalid(f"reset {scope} (known: step, lesson)")
+        since = self._record.started_ns if scope == "step" else 0
+        return undo.made(self.lesson, self._attempt, self._world, since)
+
+    def _tell(self, what: str, **detail: Any) -> None:
+        self._progress.keep(self._attempt)
+        self._progress.tell(self._attempt, self.step.id, what, **detail)

@@ -1,0 +1,196 @@
+"""Evaluates checks: picks the predicate, applies the combinators and the modifiers.
+
+    all, any, not           of other checks
+    sticky = true           once seen it stays true, also after the container is gone
+    holds = "3s"            has been true at every look for so long
+    within = "5s"           line mode looks again for so long before it says no
+    since = "step"          what counts as before: the step, the lesson, or another step's id
+
+What must be remembered between two looks is kept in the step's Record. Cheap enough for twice a
+second: a check reads a handful of small files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from lab.course import predicates, predicates_proc
+from lab.course.attempt import Attempt, Record
+from lab.course.lesson import Check, Step, fill
+from lab.course.measure import number, same
+from lab.course.predicates import Words, counter_key
+from lab.course.result import Context, Reading, Result
+from lab.course.schema import seconds
+from runtime.errors import Denied
+
+# A counter only grows, so while its group lives an answer read a moment ago or just now is right.
+COUNTER_FILES = ("memory.events", "cpu.stat", "pids.events", "memory.stat")
+
+
+def predicted(words: Words, context: Context) -> Result:
+    """A prediction was locked in at that step."""
+    said = context.attempt.record(words["predicted"]).prediction
+    return Result(bool(said), "a prediction", said or "none", "", "you said what you expect")
+
+
+def answered(words: Words, context: Context) -> Result:
+    """That question was answered rightly."""
+    record = context.attempt.record(words["answer"])
+    return Result(record.passed and record.right, "answered", record.answer or "not yet", "",
+                  f"the question {words['answer']} is answered")
+
+
+def value(words: Words, context: Context) -> Result:
+    """A fixed value; true as a check, and the thing to compare with in a question."""
+    return Result(True, str(words["value"]), str(words["value"]), "", "")
+
+
+PREDICATES: Mapping[str, Callable[[Words, Context], Result]] = {
+    "container": predicates.container, "cgroup": predicates.cgroup, "event": predicates.event,
+    "gone": predicates.gone, "operations": predicates.operations, "ns": predicates_proc.ns,
+    "proc": predicates_proc.proc, "mount": predicates_proc.mount,
+    "overlay": predicates_proc.overlay, "file": predicates_proc.file,
+    "predicted": predicted, "answer": answered, "value": value,
+}
+VALUES: Mapping[str, Callable[[Words, Context], Reading | None]] = {
+    "container": predicates.container_value, "cgroup": predicates.cgroup_value,
+    "operations": predicates.operations_value, "ns": predicates_proc.ns_value,
+    "proc": predicates_proc.proc_value, "mount": predicates_proc.mount_value,
+    "overlay": predicates_proc.overlay_value,
+    "value": lambda words, context: Reading(context.text(words["value"]), ""),
+}
+
+
+def evaluate(check: Check, context: Context) -> Result:
+    """Look once. Remembers what `sticky` and `holds` need in the step's record."""
+    key = name_of(check, context.attempt)
+    kept = context.record.seen.get(key)
+    if kept is not None:
+        return Result.from_data(kept)
+    try:
+        result = _look(check, context)
+    except Denied as error:
+        result = Result(False, "readable", str(error), "", "what the check needs can be read")
+    if "holds" in check.words:
+        result = _held(check, result, key, context)
+    if result.passed and check.words.get("sticky"):
+        context.record.seen[key] = result.as_data()
+    return result
+
+
+def _look(check: Check, context: Context) -> Result:
+    if check.subject == "not":
+        return evaluate(check.parts[0], context).negated()
+    if check.subject in ("all", "any"):
+        return _joined(check, [evaluate(part, context) for part in check.parts])
+    return PREDICATES[check.subject](check.words, context)
+
+
+def _joined(check: Check, results: list[Result]) -> Result:
+    """The result of all or any: of what decides it, the first."""
+    every = check.subject == "all"
+    passed = all(one.passed for one in results) if every else any(one.passed for one in results)
+    shown = next((one for one in results if one.passed != every), results[0])
+    word = " and " if every else " or "
+    return Result(passed, word.join(one.expected for one in results), shown.observed,
+                  shown.source_path, word.join(one.sentence for one in results))
+
+
+def _held(check: Check, result: Result, key: str, context: Context) -> Result:
+    if not result.passed:
+        context.record.since_ns.pop(key, None)
+        return result
+    since = context.record.since_ns.setdefault(key, context.now_ns)
+    lasted, wanted = (context.now_ns - since) / 1e9, seconds(check.words["holds"])
+    return Result(lasted >= wanted, f"{result.expected} for {check.words['holds']}",
+                  f"{result.observed} for {lasted:.1f}s", result.source_path, result.sentence)
+
+
+def name_of(check: Check, attempt: Attempt) -> str:
+    """A stable name for a check in a record: its words, with the attempt's values."""
+    words = {key: item for key, item in check.words.items() if key not in ("sticky", "at")}
+    inner = [name_of(part, attempt) for part in check.parts]
+    return fill(json.dumps([check.subject, words, inner], sort_keys=True), attempt.vars)
+
+
+def reading(check: Check, context: Context) -> Reading | None:
+    """The live value of a question, or None when there is nothing to read."""
+    probe = VALUES.get(check.subject)
+    return probe(check.words, context) if probe else None
+
+
+def judge(check: Check, answer: str, context: Context) -> Result:
+    """Compare what the student typed with the kernel: live, or as it was at another step."""
+    live, at = reading(check, context), check.words.get("at", "")
+    kept = context.attempt.record(at).snapshot.get(name_of(check, context.attempt)) if at else None
+    truth = Reading(kept["value"], kept["path"], False) if kept else live
+    sentence = "your answer is what the kernel says"
+    if truth is None:
+        return Result(False, answer, "nothing to compare with: it is gone", "", sentence)
+    tolerance = float(check.words.get("within_percent", 0))
+    right = same(truth.value, answer, tolerance)
+    if not right and kept and live is not None:
+        right = _between(check, kept["value"], live.value, answer)
+    return Result(right, truth.value, answer, truth.path, sentence)
+
+
+def _between(check: Check, first: str, last: str, answer: str) -> bool:
+    if check.words.get("file") not in COUNTER_FILES:
+        return same(last, answer)
+    low, said, high = number(first), number(answer), number(last)
+    return low is not None and said is not None and high is not None and low <= said <= high
+
+
+def begin(checks: Iterable[Check], context: Context) -> None:
+    """Keep the counters as they stand when a step begins, and what may be asked to go."""
+    for check in (part for one in checks for part in one.walk()):
+        if check.subject == "cgroup" and "delta_ge" in check.words:
+            facts = context.world.container(context.text(check.words["cgroup"]))
+            found = predicates.cgroup_value(check.words, context)
+            counter = None if found is None else number(found.value)
+            if facts and counter is not None:
+                context.record.baseline[counter_key(check.words, context)] = [facts.id, counter]
+        if check.subject == "gone":
+            note_existing(context.text(check.words["gone"]), context)
+
+
+def note_existing(name: str, context: Context) -> None:
+    """Remember that a container is there, so that `gone` has something to compare with."""
+    facts = context.world.container(name)
+    if facts is None:
+        return
+    kept = context.record.baseline.get(f"gone/{name}", [facts.id, 0, 0, ""])
+    found = context.world.layers(name)
+    upper = found.upper if found else kept[3]
+    context.record.baseline[f"gone/{name}"] = [facts.id, facts.pid or kept[1], 0, upper]
+
+
+def keep(questions: Iterable[Check], record: Record, context: Context) -> None:
+    """Keep the values that later questions ask about, as they are now."""
+    for question in questions:
+        found = reading(question, context)
+        if found is not None:
+            record.snapshot[name_of(question, context.attempt)] = {
+                "value": found.value, "path": found.path}
+
+
+def patience(checks: Iterable[Check]) -> float:
+    """How long the line mode looks again before it says no, in seconds."""
+    times = [0.0]
+    for check in (part for one in checks for part in one.walk()):
+        times += [seconds(check.words[word]) for word in ("within", "holds")
+                  if word in check.words and check.subject != "event"]
+    return max(times)
+
+
+def questions_about(steps: Iterable[Step], step_id: str) -> list[Check]:
+    """The questions of later steps that ask for a value as it was at this one."""
+    return [step.equals for step in steps
+            if step.equals is not None and step.equals.words.get("at") == step_id]
+
+
+def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """The results as JSON data."""
+    return [result.as_data() | {"why": result.why} for result in results]

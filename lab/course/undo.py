@@ -1,0 +1,68 @@
+"""What a lesson's attempt made, and taking exactly that away again.
+
+A container belongs to the attempt when the lesson gave it its name and it was made after the
+attempt began. Everything else on the host is left alone, also other containers of ours: a student
+who tries something beside the lesson keeps it. Works through the engine alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.course.attempt import Attempt
+from lab.course.evidence import Facts, World
+from lab.course.lesson import Check, Lesson, Step, fill
+
+# The word of each predicate that holds a container's name.
+NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "operations", "gone", "in")
+
+
+def names(lesson: Lesson, attempt: Attempt) -> set[str]:
+    """Every container name that the lesson fixes: in its checks and in its solutions."""
+    found: set[str] = set()
+    for step in lesson.steps:
+        found |= _in_step(step)
+    return {fill(name, attempt.vars) for name in found} - {"host", "self", ""}
+
+
+def _in_step(step: Step) -> set[str]:
+    found = {step.container}
+    for line in step.solve:
+        words = line.split()
+        found |= {after for word, after in zip(words, words[1:], strict=False) if word == "--name"}
+        found |= {word.partition("=")[2] for word in words if word.startswith("--name=")}
+    for check in (*step.checks, *(fail.when for fail in step.fails)):
+        for part in check.walk():
+            found |= _in_check(part)
+    return found
+
+
+def _in_check(check: Check) -> set[str]:
+    found = {str(check.words[word]) for word in NAMED if word in check.words}
+    if check.subject == "event":
+        found |= {item.split()[1] for item in check.words["event"]["sequence"]}
+    return found
+
+
+def made(lesson: Lesson, attempt: Attempt, world: World, since_ns: int = 0) -> list[Facts]:
+    """The containers of this attempt that are there now, made after `since_ns`, newest first."""
+    mine = names(lesson, attempt)
+    begun = max(attempt.started_ns, since_ns)
+    return [one for one in world.containers() if one.name in mine and one.created_ns >= begun]
+
+
+def describe(facts: Facts) -> str:
+    """What removing a container destroys, in one line."""
+    if facts.pid:
+        return (f"container {facts.name} ({facts.status}): its process {facts.pid} is killed, "
+                "its own files are lost")
+    return f"container {facts.name} ({facts.status}): its own files are lost"
+
+
+def remove(engine: Any, containers: list[Facts]) -> list[str]:
+    """Remove them by id, as `docker rm -f` would; returns what was done."""
+    done = []
+    for facts in containers:
+        engine.remove(facts.id, force=True)
+        done.append(f"removed container {facts.name}")
+    return done

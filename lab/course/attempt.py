@@ -5,8 +5,9 @@ check cannot read off the kernel any more: counters as they stood when a step be
 things seen once (`seen`), values to ask about later (`snapshot`). Changed by `stepper.py` alone.
 
     {"lesson": "oom-137", "number": 1, "started_ns": …, "vars": {"name": "ink"}, "index": 2,
-     "steps": {"run": {"started_ns": …, "baseline": {"ink/memory.events/oom_kill": ["6e4f…", 0]},
-                       "snapshot": {…: {"value": "231", "path": "/sys/fs/cgroup/…"}}, "passed": true}}}
+     "steps": {"run": {"started_ns": …, "passed": true,
+                       "baseline": {"ink/memory.events/oom_kill": ["6e4f…", 0]},
+                       "snapshot": {…: {"value": "231", "path": "/sys/fs/cgroup/…"}}}}}
 """
 
 from __future__ import annotations

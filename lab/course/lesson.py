@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import Any
 
-from lab.course.requirements import Unmet, lacking
+from runtime.inspect.host import Report
 
 KINDS = ("read", "watch", "predict", "do", "ask", "explain")
 LEVELS = ("core", "extra", "capstone")
@@ -131,10 +131,10 @@ class Lesson:
     steps: tuple[Step, ...]
     folder: str
 
-    def unmet(self, report: Any) -> list[Unmet]:
-        """What this host lacks for the lesson, by the doctor's report."""
-        found = (lacking(report, slug) for slug in self.requires)
-        return [unmet for unmet in found if unmet is not None]
+    def unmet(self, report: Report) -> list[tuple[str, str, str]]:
+        """What this host lacks for the lesson: (slug, reason, command that would change it)."""
+        return [(lacks.slug, lacks.reason, lacks.command)
+                for lacks in report.unmet(self.requires)]
 
     def step(self, step_id: str) -> Step:
         """The step of that id. Raises KeyError."""

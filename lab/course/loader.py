@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.course import prose, schema
-from lab.course.lesson import KINDS, LEVELS, Check, Fail, Lesson, Prose, Step, Track
-from lab.course.requirements import SLUGS
+from lab.course.lesson import LEVELS, Lesson, Step, Track
+from lab.course.steps import check_references, read_step
 from runtime.errors import Invalid, NotFound
+from runtime.inspect.namespaces import KINDS
+from runtime.inspect.requirements import CONTROLLERS, QUESTIONS
 
+SLUGS = (*QUESTIONS, *(f"ns:{kind}" for kind in KINDS),
+         *(f"{tree}:{name}" for tree in ("cgroup", "cgroup2") for name in CONTROLLERS))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -61,8 +65,9 @@ class Course:
 
 
 def default_folder() -> str:
-    """`lessons/` beside `lab/` in a checkout, or inside it when installed."""
-    for folder in (os.path.join(HERE, "..", "..", "lessons"), os.path.join(HERE, "..", "lessons")):
+    """`lessons/` beside `lab/` in a checkout, or `lab/_data/lessons/` when installed."""
+    for place in ("../../lessons", "../_data/lessons"):
+        folder = os.path.join(HERE, place)
         if os.path.exists(os.path.join(folder, "course.toml")):
             return os.path.normpath(folder)
     raise NotFound("the course is not beside the program: lessons/course.toml is missing",
@@ -114,18 +119,27 @@ def load_lesson(folder: str, lang: str = "en", track: str = "", number: str = ""
             raise Invalid(f'{where}: requires "{slug}"{schema.meant(slug, SLUGS)}')
     variables = _variables(table.get("vars", {}), where)
     text = _text(folder, lang, shown)
-    steps = tuple(_step(step, text, where, f"{shown}/text.{lang}.md", variables)
-                  for step in table["step"])
-    _unique([step.id for step in steps], where, "step")
-    for step_id in text.steps:
-        if step_id not in {step.id for step in steps}:
-            raise Invalid(f"{shown}/text.{lang}.md: section for a step that is not there: {step_id}")
-    _check_references(steps, where)
+    steps = _steps(table["step"], text, where, f"{shown}/text.{lang}.md", variables)
     return Lesson(
         table["id"], track, number, text.title, text.question, table["minutes"], table["level"],
         tuple(table["teaches"]), tuple(table["needs"]), tuple(table.get("requires", ())),
         tuple(table.get("panes", ())), variables, steps, folder,
     )
+
+
+def _steps(tables: list[dict[str, Any]], text: prose.Text, where: str, where_text: str,
+           variables: Mapping[str, Any]) -> tuple[Step, ...]:
+    steps = tuple(read_step(table, text, where, where_text, variables) for table in tables)
+    if not steps:
+        raise Invalid(f"{where}: no steps")
+    names = [step.id for step in steps]
+    _unique(names, where, "step")
+    for step_id in text.steps:
+        if step_id not in names:
+            raise Invalid(f"{where_text}: a section for no step: {step_id}"
+                          f"{schema.meant(step_id, names)}")
+    check_references(steps, where)
+    return steps
 
 
 def _check_format(table: Mapping[str, Any], where: str) -> None:
@@ -161,103 +175,3 @@ def _text(folder: str, lang: str, shown: str) -> prose.Text:
     except UnicodeDecodeError:
         raise Invalid(f"{where}: not UTF-8") from None
     return prose.parse(content, where)
-
-
-def _step(table: Mapping[str, Any], text: prose.Text, where: str, where_text: str,
-          variables: Mapping[str, Any]) -> Step:
-    here = f"{where}: step {table.get('id', '?')}"
-    schema.require(table, ("id", "kind"), here)
-    kind = table["kind"]
-    if kind not in KINDS:
-        raise Invalid(f'{here}: kind "{kind}"{schema.meant(str(kind), KINDS)}')
-    schema.check_keys(table, schema.STEP[kind], here)
-    schema.require(table, schema.REQUIRED[kind], here)
-    if table["id"] not in text.steps:
-        raise Invalid(f"{where_text}: section ## step: {table['id']} is missing")
-    words = text.steps[table["id"]]
-    step = Step(
-        table["id"], kind, words, tuple(table.get("needs", ())),
-        tuple(read_check(item, here, variables) for item in table.get("check", ())),
-        tuple(_fail(item, here, variables) for item in table.get("fail", ())),
-        tuple(table.get("solve", ())), tuple(table.get("options", ())), table.get("answer", ""),
-        read_check(table["equals"], here, variables) if "equals" in table else None,
-        table.get("container", ""), table.get("focus", ""), table.get("sure", False),
-        table.get("hints", 0),
-    )
-    for line in (*step.solve, step.container):
-        _known_variables(line, variables, here)
-    _check_prose(step, f"{where_text}: step {step.id}")
-    return step
-
-
-def _check_prose(step: Step, where: str) -> None:
-    words: Prose = step.prose
-    if not words.body:
-        raise Invalid(f"{where}: no text")
-    if set(words.wording) != set(step.option_keys):
-        raise Invalid(f"{where}: options in the text ({', '.join(words.wording) or 'none'}) are not "
-                      f"those of lesson.toml ({', '.join(step.option_keys) or 'none'})")
-    if step.correct and step.correct not in step.option_keys:
-        raise Invalid(f'{where}: answer "{step.correct}"{schema.meant(step.correct, step.option_keys)}')
-    if len(words.hints) != step.hint_count:
-        raise Invalid(f"{where}: {len(words.hints)} hints, lesson.toml says {step.hint_count}")
-    says = {fail.say for fail in step.fails}
-    for key in sorted(says ^ set(words.says)):
-        missing = "the text" if key in says else "lesson.toml"
-        raise Invalid(f'{where}: say "{key}" is missing in {missing}')
-
-
-def _fail(table: Mapping[str, Any], where: str, variables: Mapping[str, Any]) -> Fail:
-    schema.check_keys(table, schema.FAIL, f"{where}: fail")
-    schema.require(table, ("when", "say"), f"{where}: fail")
-    return Fail(read_check(table["when"], f"{where}: fail", variables), table["say"])
-
-
-def read_check(table: Mapping[str, Any], where: str, variables: Mapping[str, Any]) -> Check:
-    """One predicate or combinator. Raises Invalid for a word that it does not have."""
-    for word in schema.COMBINATORS:
-        if word in table:
-            schema.check_keys(table, {word: schema.COMBINATORS[word]} | schema.MODIFIER, where)
-            inner = [table[word]] if word == "not" else table[word]
-            parts = tuple(read_check(item, where, variables) for item in inner)
-            return Check(word, {key: value for key, value in table.items() if key != word}, parts)
-    subject = next((word for word in schema.PREDICATES if word in table), "")
-    if not subject:
-        first = next(iter(table), "")
-        raise Invalid(f'{where}: unknown predicate "{first}"'
-                      f"{schema.meant(first, [*schema.PREDICATES, *schema.COMBINATORS])}")
-    here = f"{where}: {subject}"
-    schema.check_keys(table, schema.PREDICATES[subject] | schema.MODIFIER, here)
-    for key, value in table.items():
-        allowed = schema.CHOICES.get((subject, key), ())
-        for item in value if isinstance(value, list) else [value]:
-            if allowed and item not in allowed:
-                raise Invalid(f'{here}: {key} = "{item}"{schema.meant(str(item), allowed)}')
-            if isinstance(item, str):
-                _known_variables(item, variables, here)
-    if subject == "cgroup" and not {"file", "frozen", "populated"} & set(table):
-        raise Invalid(f"{here}: file is missing")
-    return Check(subject, dict(table))
-
-
-def _known_variables(text: str, variables: Mapping[str, Any], where: str) -> None:
-    for name in prose.variables_in(text):
-        if name not in variables:
-            raise Invalid(f"{where}: unknown variable ${name}{schema.meant(name, variables)}")
-
-
-def _check_references(steps: tuple[Step, ...], where: str) -> None:
-    """`needs`, `at`, `since`, `answer` and `predicted` name a step before this one."""
-    seen: list[str] = []
-    for step in steps:
-        here = f"{where}: step {step.id}"
-        named = list(step.needs)
-        for check in [*step.checks, *(fail.when for fail in step.fails), *filter(None, [step.equals])]:
-            for part in check.walk():
-                named += [part.words[key] for key in ("at", "answer", "predicted") if key in part.words]
-                since = part.words.get("since", "step")
-                named += [since] if since not in ("step", "lesson") else []
-        for name in named:
-            if name not in seen:
-                raise Invalid(f'{here}: "{name}" is no step before it{schema.meant(name, seen)}')
-        seen.append(step.id)

@@ -194,9 +194,9 @@ def _comparison(words: Words, context: Context) -> str:
 def compare(words: Words, context: Context, value: str) -> bool:
     """Whether a value meets eq, ge and le; `max` is more than any number."""
     if "frozen" in words:
-        return (value.strip() == "1") == words["frozen"]
+        return (value.strip() == "1") is words["frozen"]
     if "populated" in words:
-        return bool(value.strip()) == words["populated"]
+        return bool(value.strip()) is words["populated"]
     if "eq" in words and not same(context.text(words["eq"]), value,
                                   float(words.get("within_percent", 0))):
         return False

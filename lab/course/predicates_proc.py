@@ -200,7 +200,8 @@ def overlay_value(words: Words, context: Context) -> Reading | None:
         return None
     if words.get("field") == "device":
         try:
-            return Reading("%d, %d" % context.world.source.lstat(found[1]).device, found[1])
+            major, minor = context.world.source.lstat(found[1]).device
+            return Reading(f"{major}, {minor}", found[1])
         except (Gone, Denied):
             return None
     return Reading(found[0].word, found[1])

@@ -70,7 +70,8 @@ def parse(content: str, where: str) -> Text:
                           "(## step: ID, ### hint N, ### say: KEY, ### reveal, ### note)")
     if not title:
         raise Invalid(f"{where}: the first line should be # and the title")
-    steps = {step_id: _prose(draft, f"{where}: step {step_id}") for step_id, draft in drafts.items()}
+    steps = {step_id: _prose(draft, f"{where}: step {step_id}")
+             for step_id, draft in drafts.items()}
     return Text(title, " ".join(question), steps)
 
 

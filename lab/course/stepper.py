@@ -6,7 +6,7 @@ so the program may be killed at any time and a new Stepper goes on at the same s
 
     stepper = Stepper(lesson, engine, source, progress)
     stepper.predict("killed", "sure"); stepper.next()
-    stepper.check() -> [Result(True, "48m", "memory.max 50331648", "/sys/fs/…", "memory.max is 48m")]
+    stepper.check() -> [Result(True, "48m", "memory.max 50331648", "/sys/fs/…", "…")]
 """
 
 from __future__ import annotations

@@ -48,16 +48,12 @@ class CgroupV1(Cgroup):
                 self.inherit_cpuset(directory)
 
     def make_with_parents(self, directory: str) -> bool:
-        try:
-            return self.make_directory(directory)
-        except KernelError as error:
-            if error.errno != 2:
-                raise
         above = os.path.dirname(directory)
-        self.make_with_parents(above)
-        if directory == self.paths.get("cpuset"):
-            self.inherit_cpuset(above)
-            files.write_control(f"{above}/cgroup.clone_children", "1")
+        if not os.path.isdir(above):
+            self.make_with_parents(above)
+            if directory == self.paths.get("cpuset"):
+                self.inherit_cpuset(above)
+                files.write_control(f"{above}/cgroup.clone_children", "1")
         return self.make_directory(directory)
 
     @staticmethod

@@ -56,7 +56,8 @@ class Operation:
         """As JSON: {"phase":"root","name":"mount","call":"mount(2)","arguments":{…},"ns":41000}."""
         return {
             "phase": self.phase, "name": self.name, "call": self.call,
-            "arguments": {key: printable(value) for key, value in self.arguments.items()},
+            "arguments": {key: f"{value:04o}" if key == "mode" else printable(value)
+                          for key, value in self.arguments.items()},
             "pid": self.pid, "symbol": self.symbol, "result": printable(self.result),
             "errno": self.errno, "start_ns": self.start_ns, "ns": self.ns,
         }

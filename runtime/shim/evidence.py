@@ -1,0 +1,52 @@
+"""What the shim saw of its container, kept for whoever asks why it died.
+
+Runs in the shim. It watches the group's memory events, and writes with a time of one clock:
+{"time": 1795521787.131, "who": "kernel", "what": "oom_kill", "from": 0, "to": 1, "source": "/…"}.
+What the kernel counted is written only from its counters, never guessed from an exit code.
+"""
+
+from __future__ import annotations
+
+import time
+
+from runtime import documents
+from runtime.cgroup import stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+WATCHED = ("max", "high", "oom", "oom_kill", "oom_group_kill")
+
+
+class Evidence:
+    """The evidence of one container, on disk and in memory."""
+
+    def __init__(self, path: str, group_path: str) -> None:
+        self.path, self.group_path = path, group_path
+        self.counters: dict[str, int] = {}
+        self.oom_kills = 0
+
+    def note(self, who: str, what: str, **more: Any) -> None:
+        """Write one observation. A full disk must not stop the shim: then it is lost."""
+        try:
+            documents.append_line(
+                self.path, {"time": time.time(), "who": who, "what": what, **more})
+        except OSError:
+            return
+
+    def read_memory_events(self) -> bool:
+        """Compare the counters with the last reading; True when the kernel killed meanwhile."""
+        found = stats.read_file(self.group_path, "memory.events")
+        if found is None:
+            return False
+        text, source = found
+        now = stats.pairs(text)
+        killed = now.get("oom_kill", 0) > self.counters.get("oom_kill", 0)
+        for key in WATCHED:
+            before, after = self.counters.get(key, 0), now.get(key, 0)
+            if after > before:
+                self.note("kernel", key, **{"from": before, "to": after}, source=source)
+        self.counters = now
+        self.oom_kills = now.get("oom_kill", 0)
+        return killed

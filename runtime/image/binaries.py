@@ -22,14 +22,14 @@ from runtime.errors import Unsupported
 PT_INTERP = 3
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NEEDED = {"sh", "cat", "ls", "sleep", "ps", "head", "tail", "kill", "mount"}
-TOOLS = """
+TOOLS = frozenset("""
     [ awk basename cat chgrp chmod chown chroot cmp cp cut date dd df diff dirname dmesg du echo env
     expr false find free grep gunzip gzip head hostname id ip kill less ln ls lsns md5sum mkdir
     mkfifo mknod mktemp more mount mv nc nice nohup nproc nsenter od pgrep ping pkill printenv
     printf ps pwd readlink realpath renice rm rmdir sed seq setpriv setsid sh sha256sum sleep sort
     ss stat stty sync tail tar taskset tee test time timeout top touch tr true tty uname uniq
     unshare umount uptime vi watch wc which whoami xargs yes
-""".split()
+""".split())  # noqa: SIM905
 
 
 class Program:
@@ -51,7 +51,7 @@ def busybox() -> tuple[Program, list[str]] | None:
         listed = subprocess.run([program.path, "--list"], capture_output=True, text=True,
                                 check=False, env={"PATH": PATH})
         applets = listed.stdout.split()
-        if NEEDED <= set(applets):
+        if NEEDED.issubset(applets):
             return program, applets
     return None
 
@@ -59,7 +59,7 @@ def busybox() -> tuple[Program, list[str]] | None:
 def host_tools() -> dict[str, Program]:
     """The usual small tools by name, where no busybox has them all. Raises Unsupported."""
     tools = {}
-    for name in TOOLS:
+    for name in sorted(TOOLS):
         path = shutil.which(name, path=PATH)
         loader = interpreter(path) if path else None
         if path and loader is not None:

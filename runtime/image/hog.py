@@ -139,9 +139,9 @@ case $1 in
 esac
 pause=$((${2:-20} / 1000)).$(printf %03d $((${2:-20} % 1000)))
 kilobyte=$(printf %01024d 0)
-hundred=; i=0
-while [ $i -lt 128 ]; do hundred=$hundred$kilobyte; i=$((i + 1)); done
-megabyte=$hundred$hundred$hundred$hundred$hundred$hundred$hundred$hundred
+eighth=; i=0
+while [ $i -lt 128 ]; do eighth=$eighth$kilobyte; i=$((i + 1)); done
+megabyte=$eighth$eighth$eighth$eighth$eighth$eighth$eighth$eighth
 taken=0
 while [ $((taken + 1024)) -le "$kilobytes" ]; do
   taken=$((taken + 1024))

@@ -168,6 +168,9 @@ class Unpacking:
             return False
         if kind == stat.S_IFDIR:
             shutil.rmtree(path)
+            # Their paths may soon lead through a link to the host; finish() must not follow it.
+            self.times = {known: time_ns for known, time_ns in self.times.items()
+                          if not (known + "/").startswith(path + "/")}
             return False
         hidden = kind == stat.S_IFCHR and os.lstat(path).st_rdev == 0
         os.unlink(path)
@@ -218,8 +221,7 @@ class Unpacking:
     def finish(self) -> None:
         """Set the folders' times, now that nothing more is put into them."""
         for path, time_ns in self.times.items():
-            if _kind(path) == stat.S_IFDIR:
-                os.utime(path, ns=(time_ns, time_ns))
+            os.utime(path, ns=(time_ns, time_ns), follow_symlinks=False)
 
 
 def _kind(path: str) -> int:

@@ -52,7 +52,7 @@ def answer(program: list[tuple[int, int, int, int]], call: Call) -> int:
             accumulator &= k
         else:
             taken = {0x15: accumulator == k, 0x25: accumulator > k,
-                     0x35: accumulator >= k}[code]
+                     0x35: accumulator >= k, 0x45: bool(accumulator & k)}[code]
             position += yes if taken else no
 
 

@@ -117,14 +117,16 @@ def _because(reason: str, command: str, indent: str) -> Iterator[str]:
 
 def _lessons(report: Report, lessons: Sequence[Lesson], colour: bool) -> Iterator[str]:
     closed = [(lesson, unmet) for lesson in lessons if (unmet := report.unmet(lesson[2]))]
-    yield f"Lessons: {len(lessons) - len(closed)} of {len(lessons)} run live on this host."
+    since = "" if report.can_run else ", since containers cannot"
+    yield f"Lessons: {len(lessons) - len(closed)} of {len(lessons)} run live on this host{since}."
     shut = {lesson[0] for lesson, _ in closed}
     for name, title, _ in lessons:
         if name not in shut:
             yield from _lesson(OK, name, title, colour)
     for (name, title, _), unmet in closed:
         yield from _lesson(MISSING, name, title, colour)
-        for each in unmet:
+        # What hinders every container is said once, above.
+        for each in (each for each in unmet if each.slug != "containers"):
             yield from _because(_reason(each), each.command, "    ")
 
 

@@ -54,7 +54,7 @@ class Report:
         return requirement(dict(self.capabilities), slug)
 
     def unmet(self, requires: Iterable[str]) -> list[Requirement]:
-        """What keeps a lesson from running live; empty when it can. Every lesson runs containers."""
+        """What keeps a lesson from running live; empty when it can. All of them run containers."""
         answers = [Requirement("containers", False, f"{item.found}: {item.reason}", item.command)
                    for item in self.hindrances]
         answers += [self.requirement(slug) for slug in requires if slug != "root" or not answers]

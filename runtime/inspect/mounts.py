@@ -119,9 +119,9 @@ def overlay_layers(mount: Mount) -> tuple[tuple[str, ...], str, str] | None:
 
 
 def _split_lowers(value: str) -> list[str]:
-    r"""`/a:/b` is two; `\:` is a colon of a name. `::` starts the data-only layers."""
-    parts = re.split(r"(?<!\\):+", value)
-    return [part.replace("\\:", ":").replace("\\\\", "\\") for part in parts if part]
+    r"""`/a:/b` is two; a backslash takes the next letter as it is. `::` starts data-only layers."""
+    parts = re.findall(r"(?:\\.|[^:\\])+", value)
+    return [re.sub(r"\\(.)", r"\1", part) for part in parts]
 
 
 def purpose(mount: Mount) -> str:

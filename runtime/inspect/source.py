@@ -186,6 +186,10 @@ class Recording:
         other._go_to(seconds)
         return other
 
+    def changed(self, files: Mapping[str, Entry]) -> Recording:
+        """The recording as it stands, with some files replaced (None: not there)."""
+        return Recording(self._files | dict(files), self._now)
+
     def _go_to(self, seconds: float) -> None:
         self._files, self._now = {}, seconds
         for at, files in self._moments:
@@ -313,7 +317,8 @@ class Recorder:
         try:
             value = call()
         except Gone:
-            entry["gone"] = True
+            # A file asked for as a link is there all the same.
+            entry.update({} if self._source.exists(path) else {"gone": True})
             raise
         except Denied:
             entry["denied"] = True

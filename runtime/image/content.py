@@ -200,6 +200,10 @@ def collect(store: Store, index: dict[str, Any]) -> int:
                 freed += take_away(os.path.join(folder, name))
     if os.path.isdir(store.path("drafts")):
         freed += sweep(store.path("drafts"))
+    # A writer killed just before the index was replaced; nobody else writes it, we hold the lock.
+    for name in os.listdir(store.directory):
+        if name.startswith("references.json."):
+            freed += take_away(store.path(name))
     return freed
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from runtime.image import hog
 
 BURN = r"""#!/bin/sh
-# burn [SECONDS]: keep one CPU busy, for ever or for so long.
+# burn [SECONDS]: keep one CPU busy, for ever or for so long (to a second more).
 [ -n "$1" ] || while :; do :; done
 read -r now rest </proc/uptime
 end=$((${now%.*} + $1))
-while [ "${now%.*}" -lt "$end" ]; do read -r now rest </proc/uptime; done
+while [ "${now%.*}" -le "$end" ]; do read -r now rest </proc/uptime; done
 """
 
 FORKBOMB = r"""#!/bin/sh

@@ -57,7 +57,8 @@ def _same_signal(expected: object, observed: object) -> bool:
 
 
 def _words(value: object) -> str:
-    return " ".join(str(value).strip().strip("`'\"").lower().split())
+    # "0, 0" is "0 0" and "0:0": how a pair is written is no part of the answer.
+    return " ".join(re.split(r"[\s,:]+", str(value).strip().strip("`'\"").lower()))
 
 
 def plain(value: float) -> str:

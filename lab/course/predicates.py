@@ -48,7 +48,7 @@ def container(words: Words, context: Context) -> Result:
     """State, exit code and OOMKilled, as the engine keeps them, checked against /proc."""
     name = context.text(words["container"])
     facts = context.world.container(name)
-    goal, expected = _container_goal(name, words)
+    goal, expected = _container_goal(name, words, context)
     if facts is None:
         was_here = "removed" in missing(name, context)
         passed = words.get("exists") is False or (words.get("state") == "removed" and was_here)
@@ -62,9 +62,8 @@ def container(words: Words, context: Context) -> Result:
         passed = False
         observed.append(f"but process {facts.pid} is gone")
     if "exit_code" in words:
-        codes = words["exit_code"] if isinstance(words["exit_code"], list) else [words["exit_code"]]
         ended = facts.status in ("exited", "dead")
-        passed = passed and ended and facts.exit_code in codes
+        passed = passed and ended and str(facts.exit_code) in _codes(words, context)
         observed += [f"exit code {facts.exit_code}"] if ended else []
     if "oom_killed" in words:
         passed = passed and facts.oom_killed == words["oom_killed"]
@@ -72,7 +71,12 @@ def container(words: Words, context: Context) -> Result:
     return Result(bool(passed), expected, ", ".join(observed), facts.path, goal)
 
 
-def _container_goal(name: str, words: Words) -> tuple[str, str]:
+def _codes(words: Words, context: Context) -> list[str]:
+    wanted = words["exit_code"]
+    return [context.text(code) for code in (wanted if isinstance(wanted, list) else [wanted])]
+
+
+def _container_goal(name: str, words: Words, context: Context) -> tuple[str, str]:
     """(sentence, expected) for a container check."""
     parts = []
     if words.get("exists") is False:
@@ -82,8 +86,7 @@ def _container_goal(name: str, words: Words) -> tuple[str, str]:
     if "alive" in words:
         parts.append("with a process" if words["alive"] else "without a process")
     if "exit_code" in words:
-        codes = words["exit_code"] if isinstance(words["exit_code"], list) else [words["exit_code"]]
-        parts.append("exit code " + " or ".join(str(code) for code in codes))
+        parts.append("exit code " + " or ".join(_codes(words, context)))
     if "oom_killed" in words:
         parts.append(f"OOMKilled {str(words['oom_killed']).lower()}")
     expected = ", ".join(parts) or "there"
@@ -276,7 +279,10 @@ def operations(words: Words, context: Context) -> Result:
 
 
 def operations_value(words: Words, context: Context) -> Reading | None:
-    """The phases of a start in the order they began: "isolate root limit drop exec"."""
+    """The phases of a start in their order, or (`phase_of`) the one that holds an operation."""
     rows = context.world.operations(context.text(words["operations"]))
+    if "phase_of" in words:
+        order = [row["phase"] for row in rows if row.get("name") == words["phase_of"]]
+        return Reading(str(order[-1]), "operations.jsonl") if order else None
     order = list(dict.fromkeys(row["phase"] for row in rows if row.get("phase") in PHASES))
     return Reading(" ".join(order), "operations.jsonl") if order else None

@@ -77,12 +77,22 @@ def _namespaces_of(name: str, context: Context) -> dict[str, int]:
 
 
 def ns_value(words: Words, context: Context) -> Reading | None:
-    """The inode of one namespace."""
+    """The inode of one namespace, or (field "own") how many kinds are not the host's."""
     name, kind = context.text(words["ns"]), str(words.get("kind", "pid"))
+    if words.get("field") == "own":
+        return _own(name, context)
     pid = 0 if name in HOST else pid_of(name, context)
     found = _namespaces_of(name, context).get(kind)
     path = f"/proc/{pid or 'self'}/ns/{kind}"
     return None if found is None else Reading(str(found), path)
+
+
+def _own(name: str, context: Context) -> Reading | None:
+    mine, theirs = _namespaces_of(name, context), _namespaces_of("host", context)
+    if not mine:
+        return None
+    count = sum(mine[kind] != theirs.get(kind) for kind in mine)
+    return Reading(str(count), f"/proc/{pid_of(name, context)}/ns")
 
 
 def proc(words: Words, context: Context) -> Result:
@@ -194,10 +204,12 @@ def overlay(words: Words, context: Context) -> Result:
 
 
 def overlay_value(words: Words, context: Context) -> Reading | None:
-    """The state of a path, or the device number of a whiteout as ls writes it: "0, 0"."""
+    """The state of a path, its size, or a whiteout's device number as ls writes it: "0, 0"."""
     found = _path_state(words, context)
     if found is None:
         return None
+    if words.get("field") == "size":
+        return Reading(str(found[0].size_bytes), found[1])
     if words.get("field") == "device":
         try:
             major, minor = context.world.source.lstat(found[1]).device

@@ -50,10 +50,10 @@ COMBINATORS = {"all": "checks", "any": "checks", "not": "check"}
 
 # The first word of a table that stands here is its subject: `file` is also a word of `cgroup`.
 PREDICATES: dict[str, dict[str, str]] = {
-    "container": {"container": "str", "exists": "bool", "state": "str", "exit_code": "ints",
+    "container": {"container": "str", "exists": "bool", "state": "str", "exit_code": "codes",
                   "oom_killed": "bool", "alive": "bool", "field": "str"},
     "ns": {"ns": "str", "kind": "str or strs", "differs_from": "str", "same_as": "str",
-           "members_ge": "int"},
+           "members_ge": "int", "field": "str"},
     "proc": {"proc": "str", "field": "str", "command": "str", "has": "str", "lacks": "str",
              "count": "int"} | COMPARISON,
     "cgroup": {"cgroup": "str", "file": "str", "key": "str", "delta_ge": "number",
@@ -63,7 +63,8 @@ PREDICATES: dict[str, dict[str, str]] = {
     "overlay": {"overlay": "str", "path": "str", "is": "str", "lower_has": "bool",
                 "field": "str"},
     "event": {"event": "sequence"},
-    "operations": {"operations": "str", "has": "str", "phases": "bool"},
+    "operations": {"operations": "str", "has": "str", "phases": "bool",
+                   "phase_of": "str"},
     "answer": {"answer": "str"},
     "predicted": {"predicted": "str"},
     "gone": {"gone": "str", "what": "str"},
@@ -79,7 +80,8 @@ CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("mount", "propagation"): ("private", "shared", "slave"),
     ("mount", "field"): ("fstype", "root"),
     ("overlay", "is"): ("copied_up", "whiteout", "opaque", "lower_only", "upper_only"),
-    ("overlay", "field"): ("is", "device"),
+    ("ns", "field"): ("inode", "own"),
+    ("overlay", "field"): ("is", "device", "size"),
     ("gone", "what"): ("container", "process", "cgroup", "upper"),
 }
 
@@ -163,6 +165,8 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str or strs": (lambda value: isinstance(value, str) or _is_strings(value),
                     "text, or a list of texts"),
     "ints": (lambda value: _is_int(value) or _is_ints(value), "a whole number or a list of them"),
+    "codes": (lambda value: _is_int(value) or _is_ints(value) or isinstance(value, str),
+              "an exit code, a list of them, or a variable"),
     "value": (lambda value: isinstance(value, str | bool) or _is_number(value), "one value"),
     "time": (_is_time, 'a time such as "5s" or "500ms"'),
     "words": (_is_words, 'a table of texts by language, { en = "…" }'),

@@ -3,7 +3,8 @@
 The twin of docker/cli's container/opts.go. Runs in `run` and `create`.
 
     build({"memory": 50331648, "rm": True}, "lab/base", ["sh"])
-    → {"Image": "lab/base", "Cmd": ["sh"], "HostConfig": {"Memory": 50331648, "AutoRemove": True, …}}
+    → {"Image": "lab/base", "Cmd": ["sh"],
+       "HostConfig": {"Memory": 50331648, "AutoRemove": True, "NetworkMode": "none"}, …}
 
 Only what was asked for is filled in; the engine knows the defaults. ClientError is a mistake the
 docker command finds itself, other errors are its daemon's.

@@ -22,7 +22,7 @@ FAMILIES = {
     "ps": "listing", "images": "listing",
     "inspect": "inspection", "container inspect": "inspection", "image inspect": "inspection",
     "stats": "statistics",
-    "import": "images",
+    "history": "images", "import": "images", "rmi": "images", "tag": "images",
     "why": "explain", "operations": "explain", "clean": "explain",
     "info": "system", "version": "system", "events": "system", "completion": "completion",
     "__complete": "completion",
@@ -37,7 +37,8 @@ GROUPS = {
         "stop": "stop", "top": "top", "unpause": "unpause", "wait": "wait",
         "list": "ps", "ps": "ps", "remove": "rm"}),
     "image": ("Manage images", {
-        "import": "import", "inspect": "image inspect", "ls": "images", "list": "images"}),
+        "history": "history", "import": "import", "inspect": "image inspect", "ls": "images",
+        "rm": "rmi", "tag": "tag", "list": "images", "remove": "rmi"}),
     "system": ("Manage Docker", {"events": "events", "info": "info"}),
 }
 SECOND_NAMES = ("list", "ps", "remove")
@@ -45,13 +46,13 @@ SECOND_NAMES = ("list", "ps", "remove")
 # What Docker has and this version has not: said by name, exit code 125.
 LATER_COMMANDS = (
     "build", "builder", "buildx", "checkpoint", "commit", "compose", "config", "context", "cp",
-    "diff", "export", "history", "load", "login", "logout", "manifest", "network", "node", "plugin",
-    "port", "pull", "push", "rename", "rmi", "save", "search", "secret", "service", "stack",
-    "swarm", "tag", "trust", "update", "volume",
+    "diff", "export", "load", "login", "logout", "manifest", "network", "node", "plugin",
+    "port", "pull", "push", "rename", "save", "search", "secret", "service", "stack",
+    "swarm", "trust", "update", "volume",
 )
 LATER_IN_GROUP = {
     "container": ("commit", "cp", "diff", "export", "port", "rename", "update"),
-    "image": ("build", "history", "load", "prune", "pull", "push", "rm", "save", "tag"),
+    "image": ("build", "load", "prune", "pull", "push", "save"),
     "system": ("df", "dial-stdio", "prune"),
 }
 

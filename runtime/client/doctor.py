@@ -46,9 +46,14 @@ def main(argv: list[str], root: str | None = None, lessons: Iterable[Lesson] = (
     lessons = list(lessons)
     if argv == ["--json"]:
         data = report.to_data() | {"lessons": [lesson_data(report, each) for each in lessons]}
-        print(json.dumps(data, indent=2, ensure_ascii=False))
+        said = json.dumps(data, indent=2)
     else:
-        print(_for_output("\n".join(lines(report, lessons, colour=_colour()))))
+        said = _for_output("\n".join(lines(report, lessons, colour=_colour())))
+    try:
+        print(said, flush=True)
+    except BrokenPipeError:
+        # The reader went away; nothing more can be said to it, also not when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
     return 0 if report.can_run else 1
 
 

@@ -20,8 +20,8 @@ FORMAT_INSPECT = """Format output using a custom template:
 'TEMPLATE':         Print output using the given Go template.
 Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with \
 templates"""
-FORMAT_TABLE = FORMAT_INSPECT.replace("'json'", """'table':            Print output in table format \
-with column headers (default)
+FORMAT_TABLE = FORMAT_INSPECT.replace("'json'", """\
+'table':            Print output in table format with column headers (default)
 'table TEMPLATE':   Print output in table format using the given Go template
 'json'""")
 TEXTS = {"<table>": FORMAT_TABLE, "<inspect>": FORMAT_INSPECT}
@@ -38,8 +38,9 @@ def command_help(command: options.Command, path: str) -> str:
         parts.append(f"Aliases:\n  {names}")
     shown = [flag for flag in command.flags if flag[3]]
     if shown:
-        parts.append("Options:\n" + flag_lines(shown, columns()))
-    later = [f"--{flag[0]}" for flag in command.flags if not flag[3]]
+        # One column is kept free, as Docker does.
+        parts.append("Options:\n" + flag_lines(shown, columns() - 1))
+    later = [f"--{flag[0]}" for flag in command.flags if flag[3] is False]
     if later:
         parts.append(fill("Docker has these too; they are not built yet, and refused by name: "
                           + " ".join(later), columns()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from runtime.client.options import BUILT, LATER, ClientError, Command
+from runtime.client.options import BUILT, HIDDEN, ClientError, Command
 from runtime.errors import Conflict, LabError, NotFound
 
 TYPE_CHECKING = False
@@ -120,7 +120,7 @@ def _ends(session: Session, container_id: str, timeout_s: int) -> bool:
 
     deadline = time.monotonic() + timeout_s
     while session.engine.find(container_id).status in ("running", "paused"):
-        if 0 <= timeout_s and time.monotonic() > deadline:
+        if timeout_s >= 0 and time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
@@ -209,11 +209,36 @@ def prune(session: Session, given: Options, words: list[str]) -> int:
         raise ClientError("container prune has been cancelled")
     from runtime.client import units
 
-    removed, size = session.engine.prune()
+    if "filter" in given:
+        removed, size = _prune_some(session, given["filter"])
+    else:
+        removed, size = session.engine.prune()
     if removed:
         session.say("Deleted Containers:\n" + "\n".join(removed) + "\n")
     session.say(f"Total reclaimed space: {units.size(size)}")
     return 0
+
+
+def _prune_some(session: Session, asked: list[str]) -> tuple[list[str], int]:
+    """Those that do not run, have the labels, and were made before `until`."""
+    import time
+
+    from runtime.client import filters, listing, times
+
+    wanted = filters.grouped(asked, ("label", "until"))
+    removed, size = [], 0
+    before = min([times.since(text, time.time(), "until") for text in wanted.get("until", [])],
+                 default=time.time())
+    for container in session.engine.containers():
+        labels = container.config["Config"].get("Labels") or {}
+        if (container.status in ("running", "paused")
+                or times.parse(container.config["Created"]) > before
+                or not all(filters.has_label(labels, text) for text in wanted.get("label", []))):
+            continue
+        size += listing.tree_size(os.path.join(container.directory, "upper"))
+        session.engine.remove(container.id)
+        removed.append(container.id)
+    return removed, size
 
 
 def _sure(session: Session) -> bool:
@@ -235,8 +260,8 @@ OPTIONS = f"[OPTIONS] {SEVERAL}"
 COMMANDS = {
     "start": Command(start, OPTIONS, "Start one or more stopped containers", (
         ("attach", "a", "bool", BUILT, "Attach STDOUT/STDERR and forward signals"),
-        ("checkpoint", "", "string", LATER, ""),
-        ("checkpoint-dir", "", "string", LATER, ""),
+        ("checkpoint", "", "string", HIDDEN, ""),
+        ("checkpoint-dir", "", "string", HIDDEN, ""),
         KEYS,
         ("interactive", "i", "bool", BUILT, "Attach container's STDIN"),
     ), "container start, start", least=1),
@@ -267,7 +292,7 @@ COMMANDS = {
                     "Block until one or more containers stop, then print their exit codes", (),
                     "container wait, wait", least=1),
     "container prune": Command(prune, "[OPTIONS]", "Remove all stopped containers", (
-        ("filter", "", "filter", LATER, ""),
+        ("filter", "", "filter", BUILT, 'Provide filter values (e.g. "until=<timestamp>")'),
         ("force", "f", "bool", BUILT, "Do not prompt for confirmation"),
     ), most=0),
 }

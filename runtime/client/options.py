@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from runtime.client.session import Session
 
-    Flag = tuple[str, str, str, bool, str]
+    Flag = tuple[str, str, str, bool | None, str]
     Options = dict[str, Any]
     Handler = Callable[[Session, Options, list[str]], int]
 
-BUILT, LATER = True, False
+# HIDDEN: Docker has it, and its help does not show it either.
+BUILT, LATER, HIDDEN = True, False, None
 
 # Names that Docker still takes and no longer shows.
 OLD_NAMES = {"net": "network", "time": "timeout", "net-alias": "network-alias"}

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from runtime.client import commands, help
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runtime.client.options import Flag
+
 USUAL = ("run", "exec", "ps", "images", "version", "info")
 LAB = ("why", "operations", "clean", "completion")
 # These belong to other parts of the program; its launcher sends them there.
@@ -21,7 +25,7 @@ def text(program: str) -> str:
     names = [name for name in commands.FAMILIES if " " not in name and not name.startswith("_")]
     others = sorted(name for name in names if name not in USUAL and name not in LAB)
     groups = [(name, title) for name, (title, _) in commands.GROUPS.items()]
-    top = [flag for flag in commands.TOP if flag[3]]
+    top: list[Flag] = [flag for flag in commands.TOP if flag[3]]
     later_flags = " ".join(f"--{flag[0]}" for flag in commands.TOP if not flag[3])
     width = help.columns()
     return "\n\n".join([
@@ -33,7 +37,7 @@ def text(program: str) -> str:
         "Of the lab:\n" + help.listing(sorted(_rows(LAB) + OTHERS)),
         help.fill("Docker has these too; they are not built yet: "
                   + ", ".join(commands.LATER_COMMANDS) + "; " + later_flags, width),
-        "Global Options:\n" + help.flag_lines(top, width),
+        "Global Options:\n" + help.flag_lines(top, width - 1),
         f"Run '{program} COMMAND --help' for more information on a command.",
     ])
 

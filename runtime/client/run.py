@@ -93,7 +93,7 @@ def _create(session: Session, given: Options, body: dict[str, Any]) -> str:
     path = given.get("cidfile", "")
     file = _claim(path) if path else -1
     try:
-        container = session.engine.create(given.get("name"), body)
+        container: str = session.engine.create(given.get("name"), body)
         if path:
             os.write(file, container.encode())
         return container

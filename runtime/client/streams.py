@@ -6,15 +6,15 @@ The twin of docker/cli's hijack.go. Runs in `run`, `start -a`, `attach` and `exe
     attachment.read ──► stdout, stderr                       never keeps us from reading it
     SIGINT, SIGTERM, … ──► the container's pid 1             SIGWINCH ──► attachment.resize
 
+A signal interrupts the wait in `read`; Python runs its handler there and waits on.
 `_thread` and `_signal` are what `threading` and `signal` are made of, without their import time.
 """
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _thread
 import os
-import select
 
 from runtime.client import terminal
 
@@ -26,63 +26,58 @@ if TYPE_CHECKING:
     from runtime.engine.engine import Attachment
 
 PROXIED = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "CONT")
+NAMES = {int(getattr(_signal, f"SIG{name}")): name for name in PROXIED}
 DETACHED = -1
-# In the pipe that wakes the loop: a signal's number, or this.
-LET_GO = 0
+
+
+class LetGo(Exception):
+    """The detach keys were typed."""
 
 
 class Foreground:
     """One attachment, followed to its end."""
 
-    __slots__ = ("attachment", "stdin", "tty", "wanted", "keys", "wake_read", "wake_write")
+    __slots__ = ("attachment", "stdin", "tty", "wanted", "keys", "lock", "thread")
 
     def __init__(self, attachment: Attachment, *, stdin: bool, tty: bool,
                  wanted: tuple[str, ...] = ("stdout", "stderr"), keys: str = "") -> None:
         self.attachment, self.stdin, self.tty, self.wanted = attachment, stdin, tty, wanted
         self.keys = terminal.DetachKeys(keys) if tty else None
-        self.wake_read, self.wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # Two threads send on the attachment: the pump, and the handler of SIGWINCH.
+        self.lock = _thread.allocate_lock()
+        self.thread = _thread.get_ident()
 
     def follow(self, proxy: Callable[[str], None] | None) -> int:
         """The exit code, or DETACHED. `proxy` sends a signal to the container; None lets be."""
-        with terminal.raw(0 if self.tty and self.stdin else -1), _signals(self.wake_write, proxy):
-            if self.tty:
-                self._resize()
-            if self.stdin:
-                _thread.start_new_thread(self._pump, ())
-            return self._loop(proxy)
+        handlers: dict[int, Callable[[int, Any], None]] = {_signal.SIGURG: _let_go}
+        if self.tty:
+            handlers[_signal.SIGWINCH] = lambda number, frame: self._resize()
+        if proxy is not None:
+            send = proxy
+            handlers |= {number: lambda number, frame: send(NAMES[number]) for number in NAMES}
+        with terminal.raw(0 if self.tty and self.stdin else -1), _handling(handlers):
+            try:
+                return self._loop()
+            except LetGo:
+                return DETACHED
 
-    def _loop(self, proxy: Callable[[str], None] | None) -> int:
-        watched = [self.attachment.fileno(), self.wake_read]
-        while True:
-            ready = select.select(watched, [], [])[0]
-            if self.wake_read in ready:
-                for number in os.read(self.wake_read, 64):
-                    if number == LET_GO:
-                        return DETACHED
-                    self._signalled(number, proxy)
-            if watched[0] in ready:
-                code = self._read()
-                if code is not None:
-                    return code
-
-    def _read(self) -> int | None:
-        stream, data = self.attachment.read()
-        if stream == "exit":
-            return int(data or b"0")
-        if stream in self.wanted:
-            _write_all(2 if stream == "stderr" else 1, data)
-        return None
-
-    def _signalled(self, number: int, proxy: Callable[[str], None] | None) -> None:
-        if number == _signal.SIGWINCH:
+    def _loop(self) -> int:
+        if self.tty:
             self._resize()
-        elif proxy is not None:
-            proxy(_NAMES[number])
+        if self.stdin:
+            _thread.start_new_thread(self._pump, ())
+        while True:
+            stream, data = self.attachment.read()
+            if stream == "exit":
+                return int(data or b"0")
+            if stream in self.wanted:
+                _write_all(2 if stream == "stderr" else 1, data)
 
     def _resize(self) -> None:
         size = terminal.size(1) or terminal.size(0)
         if size and size[0]:
-            self.attachment.resize(*size)
+            with self.lock:
+                self.attachment.resize(*size)
 
     def _pump(self) -> None:
         """stdin to the container, in a thread; ends with stdin, the container, or the keys."""
@@ -92,11 +87,14 @@ class Foreground:
                 if self.keys is not None:
                     data, let_go = self.keys.feed(data)
                 if data:
-                    self.attachment.write(data)
+                    with self.lock:
+                        self.attachment.write(data)
                 if let_go:
-                    os.write(self.wake_write, bytes([LET_GO]))
+                    # To the thread that waits in read, which this wakes.
+                    _signal.pthread_kill(self.thread, _signal.SIGURG)
                     return
-            self.attachment.close_stdin()
+            with self.lock:
+                self.attachment.close_stdin()
         except OSError:
             # Either side is gone. The loop learns the end from the attachment itself.
             return
@@ -108,31 +106,23 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view):]
 
 
-_NAMES = {getattr(_signal, f"SIG{name}"): name for name in PROXIED}
+class _handling:  # noqa: N801  (reads as a statement)
+    """Handle these signals for the length of a block."""
 
+    __slots__ = ("handlers", "before")
 
-class _signals:  # noqa: N801
-    """Have signals wake the loop instead of ending us, for the length of a block."""
-
-    __slots__ = ("fd", "numbers", "before", "wakeup")
-
-    def __init__(self, fd: int, proxy: object) -> None:
-        self.fd = fd
-        self.numbers = [_signal.SIGWINCH, *(_NAMES if proxy is not None else ())]
+    def __init__(self, handlers: dict[int, Callable[[int, Any], None]]) -> None:
+        self.handlers = handlers
         self.before: dict[int, Any] = {}
-        self.wakeup = -1
 
     def __enter__(self) -> None:
-        self.wakeup = _signal.set_wakeup_fd(self.fd, warn_on_full_buffer=False)
-        for number in self.numbers:
-            # A Python handler must exist, or the signal would act before it is written down.
-            self.before[number] = _signal.signal(number, _noted)
+        for number, handler in self.handlers.items():
+            self.before[number] = _signal.signal(number, handler)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():
             _signal.signal(number, handler)
-        _signal.set_wakeup_fd(self.wakeup)
 
 
-def _noted(number: int, frame: object) -> None:
-    """The number is in the pipe already."""
+def _let_go(number: int, frame: object) -> None:
+    raise LetGo

@@ -61,19 +61,20 @@ def show(session: Session, rows: list[dict[str, Any]], columns: Columns, form: s
 def parsed(text: str) -> Template:
     """The template, with Docker's words before Go's if it is wrong."""
     from runtime.client import format
+    from runtime.client.template_functions import TemplateError
 
     try:
         return format.parse(text)
-    except format.TemplateError as error:
+    except TemplateError as error:
         raise ClientError(f"failed to parse template: {error}") from None
 
 
 def rendered(template: Template, row: Row) -> str:
-    from runtime.client import format
+    from runtime.client.template_functions import TemplateError
 
     try:
         return template.render(row)
-    except format.TemplateError as error:
+    except TemplateError as error:
         raise ClientError(f"failed to execute template: {error}") from None
 
 

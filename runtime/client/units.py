@@ -2,7 +2,7 @@
 
 For tables; the twin of docker/go-units size.go and duration.go. Pure text.
 
-    size(7990000) → "7.99MB"      binary_size(50331648) → "48MiB"      duration(75) → "About a minute"
+    size(7990000) → "7.99MB"   binary_size(50331648) → "48MiB"   duration(75) → "About a minute"
 """
 
 from __future__ import annotations

@@ -174,7 +174,8 @@ def ulimit(text: str) -> dict[str, Any]:
     soft = integer(soft_text)
     hard = integer(hard_text) if colon else soft
     if hard != -1 and (soft == -1 or soft > hard):
-        raise Invalid(f"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}")
+        raise Invalid("ulimit soft limit must be less than or equal to hard limit: "
+                      f"{soft} > {hard}")
     return {"Name": name, "Soft": soft, "Hard": hard}
 
 

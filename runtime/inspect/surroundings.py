@@ -76,7 +76,11 @@ def _user(uid: int) -> str:
 
 
 def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+    # The program starts Python without its site directories, and finds its own when it needs them.
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    beside = os.path.dirname(os.path.dirname(sys.executable))
+    return importlib.util.find_spec(package) is not None or os.path.isdir(
+        f"{beside}/lib/{version}/site-packages/{package}")
 
 
 def _colours() -> int:

@@ -130,7 +130,8 @@ def purpose(mount: Mount) -> str:
         return _NAMES[mount.target]
     for fits, sentence in _PURPOSES:
         if fits(mount):
-            return sentence.format(root=mount.root, target=mount.target)
+            name = mount.target.rpartition("/")[2]
+            return sentence.format(root=mount.root, target=mount.target, name=name)
     return _by_kind(mount)
 
 
@@ -167,7 +168,9 @@ _PURPOSES: tuple[tuple[Callable[[Mount], bool], str], ...] = (
     (lambda m: m.target == "/sys/fs/cgroup" and m.fstype == "tmpfs",
      "holds one directory for each cgroup v1 controller"),
     (lambda m: m.fstype == "cgroup2", "shows the cgroup v2 tree from the container's group down"),
-    (lambda m: m.fstype == "cgroup", "shows the cgroup v1 tree of {target}"),
+    (lambda m: m.fstype == "cgroup" and m.root != "/",
+     "shows the container's own group of the v1 controller {name}"),
+    (lambda m: m.fstype == "cgroup", "shows the groups of the v1 controller {name}"),
     (lambda m: m.target == "/dev" and m.fstype in ("tmpfs", "devtmpfs"),
      "holds the few devices that a container may see"),
     (lambda m: m.fstype == "devpts", "gives the container terminals of its own"),

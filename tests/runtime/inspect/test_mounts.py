@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,7 +108,7 @@ def test_every_row_of_a_container_has_its_purpose(host: Recording) -> None:
 def test_purposes_of_cgroup_rows(v1_host: Recording, v2_host: Recording) -> None:
     v1 = [purpose(row) for row in mounts(v1_host, 4213) if row.target.startswith("/sys/fs/cgroup")]
     assert v1 == ["holds one directory for each cgroup v1 controller",
-                  "shows the cgroup v1 tree of /sys/fs/cgroup/memory"]
+                  "shows the groups of the v1 controller memory"]
     v2 = mount_at(mounts(v2_host, 4213), "/sys/fs/cgroup")
     assert v2 is not None
     assert purpose(v2) == "shows the cgroup v2 tree from the container's group down"
@@ -162,3 +164,37 @@ def test_overlay_layers_of_a_live_mount_with_odd_names(
     assert row is not None
     lowers, upper, _ = overlay_layers(row) or ((), "", "")
     assert lowers == (f"{tmp_path}/low er", f"{tmp_path}/c,d") and upper == "up"
+
+
+@pytest.fixture
+def runc_container(tmp_path: Path) -> Iterator[int]:
+    """The pid of a container that runc made from its own default config.json."""
+    busybox = shutil.which("busybox")
+    if not shutil.which("runc") or not busybox:
+        pytest.skip("runc and a static busybox are needed")
+    (tmp_path / "rootfs/bin").mkdir(parents=True)
+    shutil.copy(busybox, tmp_path / "rootfs/bin/sleep")
+    subprocess.run(["runc", "spec"], cwd=tmp_path, check=True)
+    spec = json.loads((tmp_path / "config.json").read_text())
+    spec["process"] |= {"terminal": False, "args": ["sleep", "300"]}
+    (tmp_path / "config.json").write_text(json.dumps(spec))
+    runc, name = ["runc", "--root", f"{tmp_path}/state"], f"inspect-mounts-{os.getpid()}"
+    # Its standard streams stay with the container, so they must not be pipes of ours.
+    done = subprocess.run([*runc, "run", "-d", name], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if done.returncode:
+        pytest.skip("runc cannot run a container here")
+    yield json.loads(subprocess.run([*runc, "state", name], capture_output=True,
+                                    check=True).stdout)["pid"]
+    subprocess.run([*runc, "delete", "--force", name], check=True)
+
+
+@pytest.mark.conformance
+def test_every_row_of_a_container_by_runc_is_explained(runc_container: int) -> None:
+    table = mounts(LIVE, runc_container)
+    assert {"/", "/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys"} <= {
+        row.target for row in table}
+    vague = ("is a file system of kind", "shows /null", "is memory that looks like")
+    assert [row for row in table if purpose(row).startswith(vague)] == []
+    hidden = {row.target for row in table if purpose(row).startswith("hides")}
+    assert "/sys/firmware" in hidden

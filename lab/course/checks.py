@@ -121,19 +121,24 @@ def reading(check: Check, context: Context) -> Reading | None:
     return probe(check.words, context) if probe else None
 
 
+def truth(check: Check, context: Context) -> Reading | None:
+    """The right answer: as it was at the step that `at` names, else as it is now."""
+    at = check.words.get("at", "")
+    kept = context.attempt.record(at).snapshot.get(name_of(check, context.attempt)) if at else None
+    return Reading(kept["value"], kept["path"], False) if kept else reading(check, context)
+
+
 def judge(check: Check, answer: str, context: Context) -> Result:
     """Compare what the student typed with the kernel: live, or as it was at another step."""
-    live, at = reading(check, context), check.words.get("at", "")
-    kept = context.attempt.record(at).snapshot.get(name_of(check, context.attempt)) if at else None
-    truth = Reading(kept["value"], kept["path"], False) if kept else live
+    value, live = truth(check, context), reading(check, context)
     sentence = "your answer is what the kernel says"
-    if truth is None:
+    if value is None:
         return Result(False, answer, "nothing to compare with: it is gone", "", sentence)
     tolerance = float(check.words.get("within_percent", 0))
-    right = same(truth.value, answer, tolerance)
-    if not right and kept and live is not None:
-        right = _between(check, kept["value"], live.value, answer)
-    return Result(right, truth.value, answer, truth.path, sentence)
+    right = same(value.value, answer, tolerance)
+    if not right and live is not None:
+        right = _between(check, value.value, live.value, answer)
+    return Result(right, value.value, answer, value.path, sentence)
 
 
 def _between(check: Check, first: str, last: str, answer: str) -> bool:

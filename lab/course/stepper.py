@@ -20,6 +20,7 @@ from lab.course import checks, undo, variables
 from lab.course.attempt import Attempt, Record
 from lab.course.evidence import EngineWorld, World
 from lab.course.lesson import Lesson, Step, fill
+from lab.course.predicates import PHASES
 from lab.course.progress import Progress
 from lab.course.result import Context, Result
 from runtime.errors import Conflict, Invalid
@@ -40,7 +41,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a start: Phase("isolate", ("unshare", "write_control"), 412)."""
+    """One phase of a start: Phase("isolate", ("unshare", "write_control"), 412).
+
+    The name is "?" until the question about it is answered, for the five that a student names.
+    """
 
     name: str
     operations: tuple[str, ...]
@@ -189,6 +193,17 @@ class Stepper:
             self._tell("answered", answer=text, right=result.passed, path=result.source_path)
             return result
 
+    def solution(self) -> str:
+        """The right answer to the step's question, read off the kernel; for `--solve` alone."""
+        equals = self.step.equals
+        if equals is None:
+            return self.step.correct
+        value = checks.truth(equals, self._context())
+        if value is None or not self.step.option_keys:
+            return value.value if value else ""
+        return next((key for key in self.step.option_keys
+                     if key.replace("-", " ") == value.value), "")
+
     def _judged(self, text: str) -> Result:
         equals = self.step.equals
         assert equals is not None
@@ -314,7 +329,9 @@ class Stepper:
         grouped: dict[str, list[dict[str, Any]]] = {}
         for row in self._world.operations(self._fill(self.step.container)):
             grouped.setdefault(str(row.get("phase") or ""), []).append(row)
-        return [Phase(name, tuple(str(row.get("name")) for row in rows),
+        hidden = () if self.passed else PHASES
+        return [Phase("?" if name in hidden else name,
+                      tuple(str(row.get("name")) for row in rows),
                       sum(int(row.get("ns") or 0) for row in rows) // 1000)
                 for name, rows in grouped.items()]
 

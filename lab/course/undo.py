@@ -25,12 +25,18 @@ def names(lesson: Lesson, attempt: Attempt) -> set[str]:
     return {fill(name, attempt.vars) for name in found} - {"host", "self", ""}
 
 
-def _in_step(step: Step) -> set[str]:
-    found = {step.container}
+def names_made(step: Step) -> set[str]:
+    """The names that a step's solution gives to containers, with their variables."""
+    found = set()
     for line in step.solve:
         words = line.split()
         found |= {after for word, after in zip(words, words[1:], strict=False) if word == "--name"}
         found |= {word.partition("=")[2] for word in words if word.startswith("--name=")}
+    return found
+
+
+def _in_step(step: Step) -> set[str]:
+    found = {step.container} | names_made(step)
     for check in (*step.checks, *(fail.when for fail in step.fails)):
         for part in check.walk():
             found |= _in_check(part)

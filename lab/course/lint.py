@@ -1,0 +1,134 @@
+"""Proof-reads the course: what the loader can read, and an author would still regret.
+
+    lessons/30-limits/oom/text.en.md:41: 81 columns wide (76 fit beside the panes)
+    lessons/30-limits/oom/lesson.toml: needs "signals", which no lesson before it teaches
+
+Reads files only. The loader's own refusals come first: an unreadable lesson is one finding, and
+the others are still read. Twin of a compiler's warnings; run by `lesson lint` and by a test.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.course import loader, undo
+from lab.course.lesson import Lesson, Step, fill
+from lab.course.loader import Course
+from lab.course.prose import variables_in
+from runtime.errors import LabError
+
+WIDTH = 76
+MINUTES = (3, 12)
+MOST_CHECKS = 5
+SYMBOL = re.compile(r"`((?:runtime|lab)/[\w/]+\.py):(\w+)`")
+
+
+def lint(folder: str | None = None, code: str | None = None) -> list[str]:
+    """Everything wrong with the course in `folder`; `code` is where runtime/ and lab/ stand."""
+    folder = folder or loader.default_folder()
+    code = code or os.path.normpath(os.path.join(loader.HERE, "..", ".."))
+    try:
+        course = Course.load(folder=folder)
+    except LabError as error:
+        return [str(error)]
+    found = list(_concepts(course))
+    for lesson in course.lessons():
+        where = os.path.join(os.path.basename(folder), os.path.relpath(lesson.folder, folder))
+        found += _lesson(lesson, where)
+        found += _text(lesson, where, course.language, code)
+    return found + list(_strays(course))
+
+
+def _concepts(course: Course) -> Iterator[str]:
+    """Each lesson needs only what was taught before it; what is assumed is said in course.toml."""
+    known = set(course.assumed)
+    for lesson in course.lessons():
+        for concept in lesson.needs:
+            if concept not in known:
+                yield f'{lesson.id}: needs "{concept}", which no lesson before it teaches'
+        for concept in lesson.teaches:
+            if concept in known:
+                yield f'{lesson.id}: teaches "{concept}", which is known already'
+        known |= set(lesson.teaches)
+
+
+def _strays(course: Course) -> Iterator[str]:
+    """Lesson folders that no track lists."""
+    listed = {Path(lesson.folder) for lesson in course.lessons()}
+    for found in sorted(Path(course.folder).glob("*/*/lesson.toml")):
+        if found.parent not in listed:
+            yield f"{found.relative_to(Path(course.folder).parent)}: no track.toml lists it"
+
+
+def _lesson(lesson: Lesson, where: str) -> Iterator[str]:
+    if not MINUTES[0] <= lesson.minutes <= MINUTES[1]:
+        yield f"{where}: {lesson.minutes} minutes (a lesson takes {MINUTES[0]} to {MINUTES[1]})"
+    if not lesson.question:
+        yield f"{where}: no question under the title (> …)"
+    kinds = [step.kind for step in lesson.steps]
+    if lesson.level == "core":
+        for kind, least in (("read", 1), ("predict", 2), ("do", 1), ("explain", 1)):
+            if kinds.count(kind) < least:
+                yield f"{where}: a core lesson has {least} {kind} steps or more"
+    if kinds[-1] != "read":
+        yield f"{where}: the last step should be the debrief, to read"
+    made: set[str] = set()
+    for step in lesson.steps:
+        yield from _step(step, f"{where}: step {step.id}", made)
+        made |= undo.names_made(step)
+
+
+def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
+    checks = [part for check in step.checks for part in check.walk()]
+    if len(step.checks) > MOST_CHECKS:
+        yield f"{where}: {len(step.checks)} checks (one idea a step: at most {MOST_CHECKS})"
+    for check in checks:
+        # What was never there is "gone" from the start, and the check proves nothing.
+        if check.subject == "gone" and check.words["gone"] not in made:
+            yield f"{where}: gone {check.words['gone']} without a step before it that makes it"
+    if step.kind in ("do", "watch", "ask") and not step.hints:
+        yield f"{where}: no hints"
+    if step.kind == "do" and not step.fails:
+        yield f"{where}: no fail rule: what is the likely mistake?"
+    for number, hint in enumerate(step.hints, 1):
+        if len(hint) < 10:
+            yield f"{where}: hint {number} is empty"
+        for line in step.solve:
+            if " ".join(line.split()) in " ".join(hint.split()):
+                yield f"{where}: hint {number} holds the solution"
+    if step.kind in ("do", "ask", "explain", "watch") and not step.reveal:
+        yield f"{where}: no reveal"
+
+
+def _text(lesson: Lesson, where: str, language: str, code: str) -> Iterator[str]:
+    name = f"text.{language}.md"
+    content = Path(lesson.folder, name).read_text(encoding="utf-8")
+    widest = {name: max((made.get("pick") or [str(made.get("value", "12345"))]), key=len)
+              for name, made in lesson.variables.items()}
+    for _ in widest:
+        widest = {name: fill(value, widest) for name, value in widest.items()}
+    for number, line in enumerate(content.splitlines(), 1):
+        shown = fill(line, widest)
+        if len(shown) > WIDTH:
+            yield f"{where}/{name}:{number}: {len(shown)} columns wide ({WIDTH} fit)"
+        for variable in variables_in(line):
+            if variable not in lesson.variables:
+                yield f"{where}/{name}:{number}: unknown variable ${variable}"
+        for path, symbol in SYMBOL.findall(line):
+            if not defines(os.path.join(code, path), symbol):
+                yield f"{where}/{name}:{number}: there is no {symbol} in {path}"
+
+
+def defines(path: str, symbol: str) -> bool:
+    """Whether a Python file defines a function or class of that name at its top level."""
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except OSError:
+        return False
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == symbol
+               for node in tree.body)
+

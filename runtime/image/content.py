@@ -170,7 +170,10 @@ def sweep(drafts: str) -> int:
     freed = 0
     for name in os.listdir(drafts):
         path = os.path.join(drafts, name)
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # its writer just finished
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -25,7 +25,7 @@ from runtime.image import reference as references
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from types import TracebackType
     from typing import Any
 
@@ -109,7 +109,12 @@ class Store:
             index = self.index()
         if ident is None:
             raise NotFound(f"No such image: {familiar(text)}")
-        return self._image(index, ident)
+        image = self._image(index, ident)
+        for folder in image.layers:
+            if not os.path.isdir(folder):
+                raise NotFound(f"read image {text}: {folder} is missing",
+                               "remove the image and load it again")
+        return image
 
     def images(self) -> list[Image]:
         """All images, newest first."""
@@ -141,11 +146,13 @@ class Store:
             self.write_index(index)
 
     def remove(self, text: str, force: bool = False,
-               used: Collection[str] = ()) -> list[dict[str, str]]:
+               used: Mapping[str, tuple[str, bool]] | Collection[str] = ()
+               ) -> list[dict[str, str]]:
         """Take a name away, and the image itself with its last one; answers as Docker's API.
 
-        Example: [{"Untagged": "lab/tea:1"}, {"Deleted": "sha256:4f…"}]. The ids in `used` have
-        containers: such an image stays, without a name. The layers of others are never touched.
+        Example: [{"Untagged": "lab/tea:1"}, {"Deleted": "sha256:4f…"}]. `used` tells which image
+        has a container, and whether that runs: {"sha256:4f…": ("0c1d…", True)}, or only the ids of
+        such images. They lose their last name only by force, and then stay without one.
         """
         with self.lock():
             index = self.index()
@@ -154,9 +161,8 @@ class Store:
                 raise NotFound(f"No such image: {familiar(text)}")
             names = sorted(name for name, target in index["names"].items() if target == ident)
             name = familiar(text)
-            if name not in names:
-                check_by_id(ident, names, force, used)
             gone = [name] if name in names else names
+            check_removal(text, ident, names, force, user_of(used, ident))
             for each in gone:
                 del index["names"][each]
             report = [{"Untagged": each} for each in gone]
@@ -265,13 +271,29 @@ def parse_target(text: str) -> references.Reference:
     return name.with_tag()
 
 
-def check_by_id(ident: str, names: list[str], force: bool, used: Collection[str]) -> None:
-    """Refuse, in Docker's words, to delete by id what has other names or containers."""
+def user_of(used: Mapping[str, tuple[str, bool]] | Collection[str],
+            ident: str) -> tuple[str, bool] | None:
+    """The container of an image and whether it runs; its id is "" if only the image was told."""
+    if ident not in used:
+        return None
+    return used[ident] if isinstance(used, dict) else ("", False)
+
+
+def check_removal(text: str, ident: str, names: list[str], force: bool,
+                  user: tuple[str, bool] | None) -> None:
+    """Refuse, in Docker's words, to remove what has other names or a container (`user`)."""
     short = ident.removeprefix("sha256:")[:12]
-    repositories = {references.parse(name).name for name in names}
-    if len(repositories) > 1 and not force:
+    box = f"container {user[0][:12]}".strip() if user else ""
+    if familiar(text) in names:
+        if user and len(names) == 1 and not force:
+            raise Conflict(f'conflict: unable to remove repository reference "{text}" (must force)'
+                           f" - {box} is using its referenced image {short}")
+        return
+    if user and (not force or not names):
+        state = "running" if user[1] else "stopped"
+        must = "cannot be forced" if user[1] or force else "must be forced"
+        raise Conflict(f"conflict: unable to delete {short} ({must}) - "
+                       f"image is being used by {state} {box}")
+    if len({references.parse(name).name for name in names}) > 1 and not force:
         raise Conflict(f"conflict: unable to delete {short} (must be forced) - "
                        "image is referenced in multiple repositories")
-    if ident in used and not force:
-        raise Conflict(f"conflict: unable to delete {short} (must be forced) - "
-                       "image is being used by a container")

@@ -6,12 +6,16 @@ import io
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from runtime.cgroup.cgroup import Cgroup, open_group
+from runtime.cgroup.stats import read_file
 from runtime.errors import Unsupported
 from runtime.image import base, binaries
 from runtime.image.store import Store
@@ -131,3 +135,43 @@ def test_forkbomb_is_bounded_and_tells(root: str) -> None:
     assert (done.returncode, done.stdout) == (0, "forked 6, and the kernel allowed them all\n")
     assert run(root, "forkbomb", "1001").returncode == 2
     assert run(root, "forkbomb", "tea").returncode == 2
+
+
+@pytest.fixture
+def group() -> Iterator[Cgroup]:
+    group = open_group(f"/container-lab-test-image-{os.getpid()}/tea")
+    group.create()
+    yield group
+    deadline = time.monotonic() + 5
+    while group.processes() and time.monotonic() < deadline:
+        group.kill()
+        time.sleep(0.01)
+    group.remove()
+    for directory in group.directories():
+        parent = os.path.dirname(directory)
+        if os.path.isdir(parent):
+            os.rmdir(parent)
+
+
+def enter(group: Cgroup) -> None:
+    for directory in group.directories():
+        Path(directory, "cgroup.procs").write_text("0")
+
+
+@pytest.mark.kernel
+def test_the_kernel_kills_hog_itself(root: str, group: Cgroup) -> None:
+    group.apply({"memory": {"limit": 32 << 20, "swap": 32 << 20}})
+    done = run(root, "hog", "200M", "1", preexec_fn=lambda: enter(group))
+    assert done.returncode == -signal.SIGKILL
+    events = read_file(group.path, "memory.events")
+    assert events and "oom_kill 1" in events[0].splitlines()
+
+
+@pytest.mark.kernel
+def test_the_kernel_refuses_forkbomb(root: str, group: Cgroup) -> None:
+    group.apply({"pids": {"limit": 16}})
+    done = run(root, "forkbomb", "64", "0.3", preexec_fn=lambda: enter(group))
+    assert done.returncode == 1
+    # The program and the shell that forks for it are two of the sixteen.
+    assert done.stdout in ("forked 14, then: Resource temporarily unavailable\n",
+                           "forked 14, then: Cannot fork\n")

@@ -98,12 +98,31 @@ def test_a_bad_target_changes_nothing(store: Store, tea: str) -> None:
     assert store.resolve(tea).names == ["lab/tea:1"]
 
 
-def test_an_image_in_use_stays_without_a_name(store: Store, tea: str) -> None:
-    assert store.remove("lab/tea:1", used={tea}) == [{"Untagged": "lab/tea:1"}]
+def test_an_image_in_use_is_kept_in_dockers_words(store: Store, tea: str) -> None:
+    stopped, running = {tea: ("c" * 64, False)}, {tea: ("c" * 64, True)}
+    short, box = tea[7:19], "c" * 12
+    refused = [
+        ("lab/tea:1", False, stopped,
+         'unable to remove repository reference "lab/tea:1" (must force) - '
+         f"container {box} is using its referenced image {short}"),
+        (short, False, stopped, f"unable to delete {short} (must be forced) - "
+                                f"image is being used by stopped container {box}"),
+        (short, False, running, f"unable to delete {short} (cannot be forced) - "
+                                f"image is being used by running container {box}"),
+    ]
+    for text, force, used, message in refused:
+        with pytest.raises(Conflict) as caught:
+            store.remove(text, force, used)
+        assert str(caught.value) == f"conflict: {message}"
+    with pytest.raises(Conflict, match="- container is using its referenced image"):
+        store.remove("lab/tea:1", used=[tea])
+    store.tag(tea, "lab/copy")
+    assert store.remove("lab/copy", used=running) == [{"Untagged": "lab/copy:latest"}]
+    assert store.remove("lab/tea:1", True, running) == [{"Untagged": "lab/tea:1"}]
     assert store.resolve(tea).names == []
-    with pytest.raises(Conflict, match="image is being used by a container"):
-        store.remove(tea[7:19], used={tea})
-    assert store.remove(tea[7:19]) == [{"Deleted": tea}]
+    with pytest.raises(Conflict, match="cannot be forced"):
+        store.remove(short, True, stopped)
+    assert store.remove(short) == [{"Deleted": tea}]
 
 
 def test_by_id_with_several_repositories_needs_force(store: Store, tea: str) -> None:
@@ -147,6 +166,13 @@ def test_an_index_cut_short_says_what_and_where(store: Store, tea: str) -> None:
 def test_a_missing_config_says_what_and_where(store: Store, tea: str) -> None:
     os.unlink(store.blob_path(tea))
     with pytest.raises(NotFound, match=f"^read image {tea}: .* is missing"):
+        store.resolve("lab/tea:1")
+    store.remove("lab/tea:1")
+
+
+def test_a_missing_layer_says_what_and_where(store: Store, tea: str) -> None:
+    os.rename(store.resolve(tea).layers[0], store.path("elsewhere"))
+    with pytest.raises(NotFound, match="^read image lab/tea:1: .*/layers/.* is missing"):
         store.resolve("lab/tea:1")
     store.remove("lab/tea:1")
 

@@ -1,0 +1,128 @@
+"""Talking to a shim: ask it one thing, or be attached to a process of its container.
+
+Runs in whoever embeds the engine. Frames are shim/protocol.py's; a shim that is gone is Conflict.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from runtime import documents
+from runtime.errors import Conflict, from_data
+from runtime.shim import protocol
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+NAMES = {b"O": "stdout", b"E": "stderr"}
+
+
+def connect(run: str) -> _socket.socket:
+    """A connection to the shim whose directory this is. Raises Conflict when nobody listens."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        folder = os.open(run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # By way of the directory: the path itself may be longer than a socket's name can be.
+            sock.connect(f"/proc/self/fd/{folder}/shim.sock")
+        finally:
+            os.close(folder)
+    except OSError:
+        sock.close()
+        raise Conflict("ask the shim: it is not there", "the container is not running") from None
+    return sock
+
+
+def ask(run: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask one thing and return the answer. Raises what the shim could not do."""
+    sock = connect(run)
+    try:
+        sock.sendall(protocol.message(b"J", request))
+        return Attachment(sock).answer()
+    finally:
+        sock.close()
+
+
+class Attachment:
+    """Connected to a process's streams. Read until ("exit", code)."""
+
+    __slots__ = ("sock", "frames", "waiting")
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self.sock = sock
+        self.frames = protocol.Frames()
+        self.waiting: list[tuple[bytes, bytes]] = []
+
+    def fileno(self) -> int:
+        """To poll for input."""
+        return self.sock.fileno()
+
+    def answer(self) -> dict[str, Any]:
+        """The shim's first frame. Raises the error it carries."""
+        kind, payload = self.next()
+        if kind != b"R":
+            raise Conflict("ask the shim: it went away without an answer")
+        answer: dict[str, Any] = documents.parse(payload)
+        if "error" in answer:
+            raise from_data(answer["error"])
+        return answer
+
+    def next(self) -> tuple[bytes, bytes]:
+        """The next frame; (b"", b"") when the shim is gone."""
+        while not self.waiting:
+            found = protocol.receive(self.sock, self.frames)
+            if found is None:
+                return b"", b""
+            self.waiting = found
+        return self.waiting.pop(0)
+
+    def read(self) -> tuple[str, bytes]:
+        """("stdout" | "stderr", bytes), and at last ("exit", the code in digits).
+
+        Raises Conflict when the shim is gone before it could tell the code.
+        """
+        while True:
+            kind, payload = self.next()
+            if kind in NAMES:
+                return NAMES[kind], payload
+            if kind == b"X":
+                return "exit", str(documents.parse(payload)["code"]).encode()
+            if kind == b"R" and b'"error"' in payload:
+                raise from_data(documents.parse(payload)["error"])
+            if not kind:
+                raise Conflict("read the container's output: its shim is gone")
+
+    def ready(self, timeout_s: float | None) -> bool:
+        """Is there something to read within the time?"""
+        if self.waiting:
+            return True
+        poll = select.poll()
+        poll.register(self.sock.fileno(), select.POLLIN)
+        return bool(poll.poll(None if timeout_s is None else max(0, int(timeout_s * 1000))))
+
+    def write(self, data: bytes) -> None:
+        """To the process's stdin. One that has ended takes nothing; that is no error."""
+        for start in range(0, len(data), 65536):
+            self._send(protocol.frame(b"I", data[start:start + 65536]))
+
+    def close_stdin(self) -> None:
+        """Nothing more will be written."""
+        self._send(protocol.frame(b"C"))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The terminal's new size."""
+        self._send(protocol.message(b"W", {"rows": rows, "columns": columns}))
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Detach. The process goes on."""
+        self.sock.close()

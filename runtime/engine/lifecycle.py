@@ -1,0 +1,302 @@
+"""start, attach, wait, stop, kill, pause, unpause, remove: the states of a container.
+
+Runs in the engine. The shim does what has to do with processes; here is who may ask for what, when.
+
+    created ──start──► running ──pause──► paused ──unpause──► running
+       └───────────────── │ ──────── its program ends ──────────► exited ──start──► running
+                                                                     └──rm──► gone
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from runtime import documents
+from runtime.engine import connection, creation, ledger, signals, spec, store
+from runtime.engine.connection import Attachment
+from runtime.errors import Conflict, KernelError, LabError, NotFound
+from runtime.shim import protocol, removal
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.engine.engine import Engine
+    from runtime.engine.store import Container, Places
+
+KILL_PATIENCE_S = 10.0
+CHAIN = ("failed to create task for container: failed to create shim task: OCI runtime create "
+         "failed: unable to start container process: error during container init: ")
+
+
+# ------------------------------------------------------------------ start
+
+def start(engine: Engine, container: Container, gate: str | None) -> None:
+    """Get it a shim, and wait until its program runs. Raises why it does not."""
+    attachment, report = engine.waiting.pop(container.id, (None, None))
+    attached = attachment is not None
+    try:
+        with store.Lock(container.directory):
+            status = container.status
+            if status == "running":
+                return
+            if status == "paused":
+                raise Conflict("cannot start a paused container, try unpause instead")
+            if status not in ("created", "exited", "dead"):
+                raise Conflict(f"cannot start a container that is {status}")
+            forget_last_run(container)
+            if attachment is None:
+                attachment, report = pair()
+            assert report is not None
+            begin(engine, container, gate, attachment, report, attached)
+    finally:
+        if report is not None:
+            report.close()
+        if attachment is not None and not attached:
+            attachment.close()
+
+
+def begin(engine: Engine, container: Container, gate: str | None, attachment: Attachment,
+          report: _socket.socket, attached: bool) -> None:
+    """Launch the shim and hear how the start went."""
+    ledger.made(engine.root, "cgroup", container.cgroup, container.id)
+    engine.launcher(request(engine, container, gate, attached), report)
+    report.close()
+    try:
+        attachment.answer()
+    except LabError as error:
+        ledger.gone(engine.root, "cgroup", container.cgroup)
+        raise failed(container, error) from None
+
+
+def pair() -> tuple[Attachment, _socket.socket]:
+    """Our end and the shim's of its first connection."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX,
+                                      _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    return Attachment(ours), theirs
+
+
+def request(engine: Engine, container: Container, gate: str | None,
+            attached: bool) -> dict[str, Any]:
+    """What the shim has to know."""
+    config, host = container.config, container.config["HostConfig"]
+    disposable = bool(host.get("AutoRemove"))
+    return {
+        "id": container.id, "directory": container.directory, "run": container.run,
+        "cgroup": container.cgroup, "cache": f"{engine.root}/cache",
+        "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
+        "log": container.log_path, "events": f"{engine.root}/events.jsonl",
+        "ledger": f"{engine.root}/ledger.jsonl", "attributes": creation.attributes(config),
+        "gate": gate, "attach": attached, "stdin": bool(config["Config"].get("OpenStdin")),
+        "remove": [container.directory, f"{engine.root}/names/{container.name}"]
+        if disposable else None,
+    }
+
+
+def forget_last_run(container: Container) -> None:
+    """The evidence of the run before would explain the wrong death."""
+    for name in ("evidence.jsonl", "last-cgroup.json", "operations.jsonl"):
+        try:
+            os.unlink(f"{container.directory}/{name}")
+        except FileNotFoundError:
+            continue
+
+
+def failed(container: Container, error: LabError) -> LabError:
+    """Write down why it did not start, and say it as Docker does: 127, 126, else 128."""
+    code = error.exit_code if error.exit_code in (126, 127) else 128
+    said = type(error)(f"{CHAIN}{error}") if not isinstance(error, KernelError) else \
+        LabError(f"{CHAIN}{error}")
+    said.exit_code = code if code != 128 else 125
+    container.write_state({**store.read_state(container.directory), "Status": "created",
+                           "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
+                           "ExitCode": code, "Error": str(said)})
+    return said
+
+
+# ------------------------------------------------------------------ while it runs
+
+def attach(engine: Engine, container: Container, logs: bool) -> Attachment:
+    """A connection to its streams. Raises Conflict for one that cannot have any."""
+    status = container.status
+    if status in ("created", "exited"):
+        attachment, report = pair()
+        engine.waiting[container.id] = (attachment, report)
+        return attachment
+    if status == "paused":
+        raise Conflict("You cannot attach to a paused container, unpause it first")
+    sock = connection.connect(container.run)
+    attachment = Attachment(sock)
+    sock.sendall(protocol.message(b"J", {"do": "attach"}))
+    attachment.answer()
+    if logs:
+        from runtime.engine import logs as log_file
+
+        for line in log_file.read(container, follow=False):
+            kind = b"E" if line["stream"] == "stderr" else b"O"
+            attachment.waiting.append((kind, line["log"].encode()))
+    return attachment
+
+
+def wait(container: Container, timeout_s: float | None) -> tuple[bool, int]:
+    """(has it ended, its exit code). A timeout of None waits for ever."""
+    try:
+        sock = connection.connect(container.run)
+    except Conflict:
+        return True, ended_code(container)
+    attachment = Attachment(sock)
+    try:
+        sock.sendall(protocol.message(b"J", {"do": "wait"}))
+        attachment.answer()
+        if not attachment.ready(timeout_s):
+            return False, 0
+        return True, int(attachment.read()[1])
+    except (Conflict, OSError):
+        return True, ended_code(container)
+    finally:
+        attachment.close()
+
+
+def ended_code(container: Container) -> int:
+    """The exit code of one without a shim. A shim about to end has closed its socket first."""
+    deadline = time.monotonic() + KILL_PATIENCE_S
+    while container.status in store.LIVE and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return container.exit_code
+
+
+def kill(container: Container, text: str) -> None:
+    """A signal to its first process."""
+    number = signals.number(text)
+    must_run(container, "kill")
+    ask_to_kill(container, number, "kill")
+
+
+def ask_to_kill(container: Container, number: int, by: str) -> None:
+    """Have the shim send it, and note that it was asked for. An ended one needs none."""
+    creation.tell(container.places.root, by, container.config, signal=str(number))
+    connection.ask(container.run, {"do": "kill", "signal": number, "by": by})
+    # On v1 even SIGKILL waits for the thaw, and Docker's kill of a paused container works.
+    if number == 9 and container.status == "paused":
+        connection.ask(container.run, {"do": "resume"})
+
+
+def stop(container: Container, timeout_s: float | None) -> None:
+    """Ask politely, wait, then do not ask. What does not run is stopped already."""
+    if container.status not in store.LIVE:
+        return
+    wanted = container.config["Config"]
+    if timeout_s is None:
+        timeout_s = wanted.get("StopTimeout")
+    grace = store_timeout(timeout_s)
+    try:
+        creation.tell(container.places.root, "kill", container.config,
+                      signal=str(signals.number(wanted.get("StopSignal") or "TERM")))
+        connection.ask(container.run, {"do": "kill", "by": "stop",
+                                       "signal": signals.number(wanted.get("StopSignal")
+                                                                or "TERM")})
+        ended, _ = wait(container, grace)
+        if not ended:
+            creation.tell(container.places.root, "kill", container.config, signal="9")
+            connection.ask(container.run, {"do": "kill", "signal": 9, "by": "stop-kill"})
+            if container.status == "paused":
+                connection.ask(container.run, {"do": "resume"})
+            wait(container, KILL_PATIENCE_S)
+    except Conflict:
+        wait(container, KILL_PATIENCE_S)  # it ended by itself meanwhile
+    creation.tell(container.places.root, "stop", container.config)
+
+
+def store_timeout(timeout_s: float | None) -> float | None:
+    """Docker's meanings: none given is ten seconds, negative waits for ever."""
+    if timeout_s is None:
+        return 10.0
+    return None if timeout_s < 0 else timeout_s
+
+
+def pause(container: Container) -> None:
+    """Freeze it."""
+    must_run(container, "pause")
+    if container.status == "paused":
+        raise Conflict(f"Container {container.id} is already paused")
+    connection.ask(container.run, {"do": "pause"})
+
+
+def unpause(container: Container) -> None:
+    """Thaw it."""
+    if container.status != "paused":
+        raise Conflict(f"Container {container.id} is not paused")
+    connection.ask(container.run, {"do": "resume"})
+
+
+def must_run(container: Container, verb: str) -> None:
+    """Raises Conflict in Docker's words."""
+    if container.status not in store.LIVE:
+        if verb == "kill":
+            raise Conflict(f"cannot kill container: {container.name}: container {container.id} "
+                           "is not running")
+        raise Conflict(f"container {container.id} is not running")
+
+
+# ------------------------------------------------------------------ the end
+
+def remove(engine: Engine, container: Container, force: bool) -> None:
+    """Delete a container. Raises Conflict for one that runs, unless forced."""
+    from runtime.engine import repair
+
+    status = container.status
+    if status in store.LIVE:
+        if not force:
+            hint = "unpause and then stop the container before removal or force remove" \
+                if status == "paused" else "stop the container before removal or force remove"
+            raise Conflict(f'cannot remove container "{container.name}": container is '
+                           f"{status}: {hint}")
+        try:
+            ask_to_kill(container, 9, "kill")
+        except Conflict:
+            pass  # it ended by itself meanwhile
+        wait(container, KILL_PATIENCE_S)
+    if not os.path.isdir(container.directory):
+        return  # --rm was quicker
+    with store.Lock(container.directory):
+        repair.remove_files(container)
+    creation.tell(engine.root, "destroy", container.config)
+
+
+def prune(engine: Engine) -> tuple[list[str], int]:
+    """Delete every container that does not run."""
+    removed, size = [], 0
+    for container in engine.containers():
+        try:
+            if container.status not in store.LIVE:
+                size += removal.size(f"{container.directory}/upper")
+                remove(engine, container, force=False)
+                removed.append(container.id)
+        except NotFound:
+            continue
+    return removed, size
+
+
+# ------------------------------------------------------------------ what was written down
+
+def lines(container: Container, name: str) -> list[dict[str, Any]]:
+    """A file of JSON lines in its directory."""
+    return documents.read_lines(f"{container.directory}/{name}")
+
+
+def last_cgroup(container: Container) -> dict[str, dict[str, str]]:
+    """last-cgroup.json, or {}."""
+    try:
+        kept: dict[str, dict[str, str]] = documents.read(f"{container.directory}/last-cgroup.json")
+        return kept
+    except FileNotFoundError:
+        return {}
+
+
+def events(places: Places, since_ns: int) -> list[dict[str, Any]]:
+    """The events since then."""
+    return [event for event in documents.read_lines(f"{places.root}/events.jsonl")
+            if event["timeNano"] >= since_ns]

@@ -210,6 +210,13 @@ def collect(store: Store, index: dict[str, Any]) -> int:
     return freed
 
 
+def drop_archives(store: Store, index: dict[str, Any], gone: dict[str, Any]) -> None:
+    """Remove the archives that only an image being removed has: its layers run without them."""
+    kept = {digest for image in index["images"].values() for digest in image["blobs"]}
+    for digest in set(gone["blobs"]) - kept:
+        take_away(store.blob_path(digest))
+
+
 def take_away(path: str) -> int:
     """Remove a file or a whole folder; returns the bytes its files held."""
     if not os.path.isdir(path):

@@ -15,6 +15,7 @@ Sources: image-spec layer.md (whiteouts), Documentation/filesystems/overlayfs.rs
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -33,6 +34,7 @@ from runtime.image.archive import (
     modified_ns,
     split,
 )
+from runtime.image.store import FULL
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -242,8 +244,8 @@ def _write(path: str, content: BinaryIO, size: int) -> int:
 
 
 def _hint(error: OSError) -> str:
-    if error.errno == 1:  # EPERM
+    if error.errno == errno.EPERM:
         return "device nodes and owners need root"
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+    if error.errno in FULL:
         return "free some space, or choose another place with --root DIR; nothing was left behind"
     return ""

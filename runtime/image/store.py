@@ -16,11 +16,12 @@ Sources: image-spec config.md (id, diff ids), moby daemon/images/image_delete.go
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
 from runtime import documents
-from runtime.errors import Conflict, Invalid, KernelError, NotFound
+from runtime.errors import Invalid, KernelError, NotFound
 from runtime.image import reference as references
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BASE = "lab/base:latest"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Image:
@@ -154,24 +156,9 @@ class Store:
         has a container, and whether that runs: {"sha256:4f…": ("0c1d…", True)}, or only the ids of
         such images. They lose their last name only by force, and then stay without one.
         """
-        with self.lock():
-            index = self.index()
-            ident = find(index, text)
-            if ident is None:
-                raise NotFound(f"No such image: {familiar(text)}")
-            names = sorted(name for name, target in index["names"].items() if target == ident)
-            name = familiar(text)
-            gone = [name] if name in names else names
-            check_removal(text, ident, names, force, user_of(used, ident))
-            for each in gone:
-                del index["names"][each]
-            report = [{"Untagged": each} for each in gone]
-            if len(gone) == len(names) and ident not in used:
-                del index["images"][ident]
-                report.append({"Deleted": ident})
-            self.write_index(index)
-            self._collect(index)
-        return report
+        from runtime.image import removal
+
+        return removal.remove(self, text, force, used)
 
     def write_index(self, index: dict[str, Any]) -> None:
         """Replace the index, the lock held. It is what makes an image exist, so it is synced."""
@@ -184,13 +171,10 @@ class Store:
         """Take away what no image needs: remains of a crash or of a removal. Returns the bytes."""
         if not os.path.isdir(self.directory):
             return 0
-        with self.lock():
-            return self._collect(self.index())
-
-    def _collect(self, index: dict[str, Any]) -> int:
         from runtime.image import content
 
-        return content.collect(self, index)
+        with self.lock():
+            return content.collect(self, self.index())
 
 
 class Lock:
@@ -220,9 +204,9 @@ def write_error(doing: str, error: OSError) -> KernelError:
     if isinstance(error, KernelError):
         return error
     hint = ""
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
+    if error.errno in FULL:
         hint = "free some space, or choose another place with --root DIR; nothing was left behind"
-    return KernelError(doing, error.errno or 5, str(error.filename or ""), hint)
+    return KernelError(doing, error.errno or errno.EIO, str(error.filename or ""), hint)
 
 
 def find(index: dict[str, Any], text: str) -> str | None:
@@ -269,31 +253,3 @@ def parse_target(text: str) -> references.Reference:
     if name.digest:
         raise Invalid("refusing to create a tag with a digest reference")
     return name.with_tag()
-
-
-def user_of(used: Mapping[str, tuple[str, bool]] | Collection[str],
-            ident: str) -> tuple[str, bool] | None:
-    """The container of an image and whether it runs; its id is "" if only the image was told."""
-    if ident not in used:
-        return None
-    return used[ident] if isinstance(used, dict) else ("", False)
-
-
-def check_removal(text: str, ident: str, names: list[str], force: bool,
-                  user: tuple[str, bool] | None) -> None:
-    """Refuse, in Docker's words, to remove what has other names or a container (`user`)."""
-    short = ident.removeprefix("sha256:")[:12]
-    box = f"container {user[0][:12]}".strip() if user else ""
-    if familiar(text) in names:
-        if user and len(names) == 1 and not force:
-            raise Conflict(f'conflict: unable to remove repository reference "{text}" (must force)'
-                           f" - {box} is using its referenced image {short}")
-        return
-    if user and (not force or not names):
-        state = "running" if user[1] else "stopped"
-        must = "cannot be forced" if user[1] or force else "must be forced"
-        raise Conflict(f"conflict: unable to delete {short} ({must}) - "
-                       f"image is being used by {state} {box}")
-    if len({references.parse(name).name for name in names}) > 1 and not force:
-        raise Conflict(f"conflict: unable to delete {short} (must be forced) - "
-                       "image is referenced in multiple repositories")

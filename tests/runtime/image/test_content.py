@@ -128,13 +128,27 @@ for size in (400_000, 520_000, 800_000, 1_200_000):
     assert os.listdir(store.path("drafts")) == []
     assert [image.id for image in store.images()] == [old]
     assert free() == space, (size, space, free())
-print(len(refused), refused[-1])
+with open({str(tmp_path)!r} + "/filler", "wb", buffering=0) as filler:
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError:
+        pass
+try:
+    store.tag("lab/old", "lab/more")
+    sys.exit("a name was written on a full disk")
+except KernelError as error:
+    refused.append(str(error))
+assert store.remove("lab/old")[-1] == {{"Deleted": old}}
+assert store.images() == []
+print(len(refused), *refused)
 """
     shown = subprocess.run(["unshare", "-m", sys.executable, "-c", script], capture_output=True,
                            text=True)
     assert shown.returncode == 0, shown.stderr
     count, message = shown.stdout.split(" ", 1)
-    assert int(count) >= 2
+    assert int(count) >= 3
+    assert "write an image" in message and "write the image index" in message
     assert "ENOSPC" in message and "nothing was left behind" in message
 
 

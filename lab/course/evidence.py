@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runtime.errors import LabError, NotFound
+from runtime.errors import Invalid, LabError, NotFound
 from runtime.inspect import cgroups, mounts
 from runtime.inspect.layers import Layers, layers_of
 from runtime.inspect.source import Source
@@ -109,16 +109,14 @@ class EngineWorld:
         if _alive(found):
             root = mounts.mount_at(mounts.mounts(self._source, found.pid), "/")
             return layers_of(root) if root else None
-        try:
-            image = self._engine.images.resolve(found.config["Image"])
-        except (LabError, KeyError):
-            return None
-        return Layers(os.path.join(found.directory, "upper"), tuple(reversed(image.layers)))
+        # The engine lists the image's layers from the lowest up; the kernel looks from the top.
+        lowers = tuple(reversed(found.config.get("Layers", ())))
+        return Layers(os.path.join(found.directory, "upper"), lowers)
 
     def operations(self, name: str) -> list[dict[str, Any]]:
         try:
             return list(self._engine.operations(name))
-        except NotFound:
+        except LabError:
             return []
 
     def _kept(self, container_id: str) -> dict[str, Any]:
@@ -131,7 +129,7 @@ class EngineWorld:
         # Only the exact name: a prefix of some id is a convenience for people, not evidence.
         try:
             found = self._engine.find(name)
-        except NotFound:
+        except (NotFound, Invalid):
             return None
         return found if name in (found.name, found.id) else None
 

@@ -62,7 +62,8 @@ def container(words: Words, context: Context) -> Result:
         passed = False
         observed.append(f"but process {facts.pid} is gone")
     if "exit_code" in words:
-        ended = facts.status in ("exited", "dead")
+        # One whose program could not be started stays "created", with 126 or 127.
+        ended = facts.status in ("exited", "dead") or facts.exit_code in (126, 127)
         passed = passed and ended and str(facts.exit_code) in _codes(words, context)
         observed += [f"exit code {facts.exit_code}"] if ended else []
     if "oom_killed" in words:

@@ -33,7 +33,13 @@ HOST = {"memory": "Memory", "memory-reservation": "MemoryReservation",
         "pids-limit": "PidsLimit", "oom-score-adj": "OomScoreAdj", "shm-size": "ShmSize",
         "cap-add": "CapAdd", "cap-drop": "CapDrop", "group-add": "GroupAdd",
         "privileged": "Privileged", "read-only": "ReadonlyRootfs", "rm": "AutoRemove",
-        "ulimit": "Ulimits", "cidfile": "ContainerIDFile"}
+        "blkio-weight": "BlkioWeight", "cpuset-mems": "CpusetMems",
+        "memory-swappiness": "MemorySwappiness", "oom-kill-disable": "OomKillDisable",
+        "device-read-bps": "BlkioDeviceReadBps", "device-read-iops": "BlkioDeviceReadIOps",
+        "device-write-bps": "BlkioDeviceWriteBps", "device-write-iops": "BlkioDeviceWriteIOps",
+        "add-host": "ExtraHosts", "ulimit": "Ulimits", "cidfile": "ContainerIDFile"}
+MODES = frozenset(("pid", "ipc", "uts", "cgroupns", "userns", "restart", "isolation", "log-driver",
+                   "log-opt", "runtime"))
 
 
 def build(given: Options, image: str, command: list[str]) -> dict[str, Any]:
@@ -73,6 +79,10 @@ def _streams(given: Options, body: dict[str, Any]) -> None:
 def _host(given: Options) -> dict[str, Any]:
     host = {field: given[flag] for flag, field in HOST.items() if flag in given}
     host["NetworkMode"] = _network(given.get("network", ["none"]))
+    if MODES & given.keys():
+        from runtime.client import modes
+
+        host |= modes.host_fields(given)
     if "volume" in given or "mount" in given or "tmpfs" in given:
         from runtime.client import mounts
 

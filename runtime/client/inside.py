@@ -13,7 +13,7 @@ import time
 from runtime.client import body as bodies
 from runtime.client import tables, times
 from runtime.client.options import BUILT, ClientError, Command
-from runtime.errors import Conflict, LabError, NotFound
+from runtime.errors import Conflict, LabError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from runtime.client.options import Options
     from runtime.client.session import Session
+
+# Who passed the error on, as Docker names them; runc's place is taken by our own oci/.
+CHAIN = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
 def execute(session: Session, given: Options, words: list[str]) -> int:
@@ -39,9 +42,9 @@ def execute(session: Session, given: Options, words: list[str]) -> int:
     }
     try:
         attachment = session.engine.exec(container.id, body)
-    except (NotFound, Conflict):
+    except Conflict:
         raise
-    except LabError as error:
+    except (LabError, OSError) as error:
         return _not_started(session, error, detached)
     if detached:
         return 0
@@ -58,11 +61,15 @@ def _follow(session: Session, given: Options, attachment: Any, body: dict[str, A
     return 0 if code == streams.DETACHED else code
 
 
-def _not_started(session: Session, error: LabError, detached: bool) -> int:
+def _not_started(session: Session, error: LabError | OSError, detached: bool) -> int:
     """The runtime could not start the process."""
     text = str(error)
-    if detached or text.startswith("unable to find user"):
+    if text.startswith("unable to find"):
         raise error
+    text = text if text.startswith("OCI runtime") else CHAIN + text
+    if detached:
+        session.complain(f"Error response from daemon: {text}")
+        return 1
     code = 126
     if "executable file not found" in text or "no such file or directory" in text:
         code = 127

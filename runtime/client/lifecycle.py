@@ -103,15 +103,13 @@ def stop(session: Session, given: Options, words: list[str]) -> int:
 
 def _stop(session: Session, given: Options, name: str) -> None:
     container = session.engine.find(name)
-    config = container.config["Config"]
     if "signal" in given and container.status == "running":
         # The engine's own stop sends the container's stop signal; here another one comes first.
         session.engine.kill(container.id, signal=_signal_name(given["signal"]))
         if given.get("timeout", 10) != 0 and _ends(session, container.id, given.get("timeout", 10)):
             return
         given = {**given, "timeout": 0}
-    timeout = given.get("timeout", config.get("StopTimeout") or 10)
-    session.engine.stop(container.id, timeout_s=timeout)
+    session.engine.stop(container.id, timeout_s=given.get("timeout"))
 
 
 def _ends(session: Session, container_id: str, timeout_s: int) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Options = dict[str, Any]
     Handler = Callable[[Session, Options, list[str]], int]
 
-# HIDDEN: Docker has it, and its help does not show it either.
+# HIDDEN: refused as well, and not mentioned: Docker's own help does not show it either.
 BUILT, LATER, HIDDEN = True, False, None
 
 # Names that Docker still takes and no longer shows.

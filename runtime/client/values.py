@@ -160,6 +160,35 @@ ULIMITS = ("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice
            "nproc", "rss", "rtprio", "rttime", "sigpending", "stack")
 
 
+def rate(text: str) -> dict[str, Any]:
+    """{"Path":"/dev/vda","Rate":1048576} of "/dev/vda:1mb"."""
+    path, number = _device(text)
+    try:
+        return {"Path": path, "Rate": size(number)}
+    except Invalid:
+        raise Invalid(f"invalid rate for device: {text}. The correct format is "
+                      "<device-path>:<number>[<unit>]. Number must be a positive integer. Unit is "
+                      "optional and can be kb, mb, or gb") from None
+
+
+def count(text: str) -> dict[str, Any]:
+    """{"Path":"/dev/vda","Rate":100} of "/dev/vda:100"."""
+    path, number = _device(text)
+    if not number.isdigit():
+        raise Invalid(f"invalid rate for device: {text}. The correct format is "
+                      "<device-path>:<number>. Number must be a positive integer")
+    return {"Path": path, "Rate": int(number)}
+
+
+def _device(text: str) -> tuple[str, str]:
+    path, colon, number = text.partition(":")
+    if not colon or not path:
+        raise Invalid(f"bad format: {text}")
+    if not path.startswith("/dev/"):
+        raise Invalid(f"bad format for device path: {text}")
+    return path, number
+
+
 def ulimit(text: str) -> dict[str, Any]:
     """{"Name":"nofile","Soft":100,"Hard":200} of "nofile=100:200". Source: go-units ulimit.go."""
     name, equals, numbers = text.partition("=")
@@ -203,6 +232,8 @@ KINDS: dict[str, tuple[str, bool, Callable[[str], Any]]] = {
     "host": ("list", True, host_entry),
     "filter": ("filter", True, key_value),
     "ulimit": ("ulimit", True, ulimit),
+    "rate": ("list", True, rate),
+    "count": ("list", True, count),
     "sysctl": ("map", True, setting),
     "mount": ("mount", True, mount),
     "address": ("list", True, address),

@@ -9,7 +9,6 @@ import signal
 import struct
 import termios
 import threading
-from typing import Any
 
 import pytest
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from lab.course.result import Result
@@ -45,6 +46,13 @@ def sentence(result: Result) -> str:
     if result.passed:
         return f"done: {result.sentence} ({result.observed})"
     return f"not yet: {result.sentence} ({result.observed})"
+
+
+def counted(names: tuple[str, ...]) -> str:
+    """ "mount 21 times, pivot_root, chdir 3 times": each once, in the order of first use."""
+    counts = Counter(names)
+    return ", ".join(name if count == 1 else f"{name} {count} times"
+                     for name, count in counts.items())
 
 
 class Line:
@@ -173,9 +181,9 @@ class Line:
         if self.stepper.index != before:
             return
         for number, phase in enumerate(self.stepper.phases(), 1):
-            name = "a group without its name" if phase.name == "?" else phase.name or "before"
-            self._say(f"{number}: {name}, {len(phase.operations)} operations, "
-                      f"{phase.microseconds} microseconds: {', '.join(phase.operations)}")
+            name = "a group without its name" if phase.name == "?" else phase.name
+            self._say(f"{number}: {name}, {phase.microseconds} microseconds: "
+                      f"{counted(phase.operations)}")
         self._say("")
         self._answer()
 

@@ -12,6 +12,7 @@ Sources: cgroup-v2.rst for the files; Docker's API v1.43 for states and events.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,6 +127,8 @@ def _group_goal(words: Words, name: str, label: str, expected: str) -> str:
         return f"{name} is {'frozen' if words['frozen'] else 'not frozen'}"
     if "populated" in words:
         return f"{name}'s group holds {'a process' if words['populated'] else 'no process'}"
+    if words.get("key") == "cpus":
+        return f"{words['file']} allows {expected} CPUs"
     return f"{label} is {expected}" if "eq" in words else f"{label} {expected}"
 
 
@@ -228,7 +231,7 @@ def event(words: Words, context: Context) -> Result:
             if _actor(one).get("name") in names]
     return Result(len(times) == len(wanted) and in_time, ", then ".join(wanted),
                   ", ".join(seen) or "nothing yet", "events.jsonl",
-                  "it happens in this order: " + ", ".join(wanted))
+                  "events: " + ", then ".join(wanted))
 
 
 def _matches(wanted: str, one: Mapping[str, Any]) -> bool:
@@ -268,6 +271,11 @@ def _left(what: str, kept: list[Any] | None, facts: Facts | None, context: Conte
     return upper if upper and context.world.source.exists(upper) else ""
 
 
+def _certificate(name: str, context: Context) -> str:
+    facts = context.world.container(name)
+    return os.path.join(os.path.dirname(facts.path), "operations.jsonl") if facts else ""
+
+
 def operations(words: Words, context: Context) -> Result:
     """The birth certificate holds this operation, or the phases in order."""
     name = context.text(words["operations"])
@@ -275,15 +283,19 @@ def operations(words: Words, context: Context) -> Result:
     wanted = words.get("has", "")
     names = [str(row.get("name")) for row in rows]
     found = wanted in names if wanted else bool(rows)
-    return Result(found, wanted or "recorded", f"{len(rows)} operations", "operations.jsonl",
+    return Result(found, wanted or "recorded", f"{len(rows)} operations",
+                  _certificate(name, context),
                   f"the start of {name} is on record" if not wanted else f"{name} did {wanted}")
 
 
 def operations_value(words: Words, context: Context) -> Reading | None:
     """The phases of a start in their order, or (`phase_of`) the one that holds an operation."""
-    rows = context.world.operations(context.text(words["operations"]))
+    name = context.text(words["operations"])
+    rows, path = context.world.operations(name), _certificate(name, context)
     if "phase_of" in words:
         order = [row["phase"] for row in rows if row.get("name") == words["phase_of"]]
-        return Reading(str(order[-1]), "operations.jsonl") if order else None
-    order = list(dict.fromkeys(row["phase"] for row in rows if row.get("phase") in PHASES))
-    return Reading(" ".join(order), "operations.jsonl") if order else None
+        return Reading(str(order[-1]), path) if order else None
+    # The process's own steps: the shim has made the group before, and that is `limit` too.
+    order = list(dict.fromkeys(row["phase"] for row in rows
+                               if row.get("by") == "init" and row.get("phase") in PHASES))
+    return Reading(" ".join(order), path) if order else None

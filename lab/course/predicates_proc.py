@@ -49,7 +49,8 @@ def ns(words: Words, context: Context) -> Result:
     word = "same_as" if "same_as" in words else "differs_from"
     other = context.text(words.get(word, "host"))
     relation = "its own" if word == "differs_from" else f"shared with {other}"
-    goal = f"{name}: {', '.join(kinds)} {relation}"
+    goal = f"{name} has {relation} {', '.join(kinds)}" if word == "differs_from" else \
+        f"{name} shares {', '.join(kinds)} with {other}"
     pid = pid_of(name, context)
     if not pid:
         return Result(False, relation, _dead(name, context), "", goal)
@@ -101,6 +102,10 @@ def proc(words: Words, context: Context) -> Result:
     reading = proc_value(words, context)
     expected = _proc_expected(words, context)
     goal = f"{context.text(words.get('command', name))}: {label} {expected}"
+    if label == "comm" and "eq" in words:
+        goal = f"the process of {name} is {context.text(words['eq'])}"
+    elif label == "SigCgt" and "has" in words:
+        goal = f"pid 1 of {name} catches {words['has']}"
     if reading is None:
         return Result(False, expected, _dead(name, context), "", goal)
     items = _items(label, reading.value)
@@ -153,7 +158,7 @@ def mount(words: Words, context: Context) -> Result:
     name, target = context.text(words["mount"]), context.text(words.get("target", "/"))
     keys = ("fstype", "root", "option", "propagation")
     expected = ", ".join(f"{key} {context.text(words[key])}" for key in keys if key in words)
-    goal = f"{name}: {target} is {expected or 'a mount'}"
+    goal = f"{target} of {name} is {expected.removeprefix('fstype ') or 'a mount'}"
     pid = pid_of(name, context)
     row = mounts.mount_at(mounts.mounts(context.world.source, pid), target) if pid else None
     if row is None:

@@ -45,8 +45,8 @@ class Result:
 
     def negated(self) -> Result:
         """The result of `not` around this check."""
-        return replace(self, passed=not self.passed, expected=f"not {self.expected}",
-                       sentence=f"not: {self.sentence}")
+        return replace(self, passed=not self.passed, expected=f"not: {self.expected}",
+                       sentence=f"not so: {self.sentence}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ class Card:
 class Phase:
     """One phase of a start: Phase("isolate", ("unshare", "write_control"), 412).
 
-    The name is "?" until the question about it is answered, for the five that a student names.
+    What the shim does first is "prepare". The name of the others is "?" until the question about
+    them is answered.
     """
 
     name: str
@@ -326,14 +327,12 @@ class Stepper:
         """The start of this step's container, phase by phase; nothing before it has started."""
         if not self.step.container:
             return []
-        grouped: dict[str, list[dict[str, Any]]] = {}
-        for row in self._world.operations(self._fill(self.step.container)):
-            grouped.setdefault(str(row.get("phase") or ""), []).append(row)
         hidden = () if self.passed else PHASES
+        rows = self._world.operations(self._fill(self.step.container))
         return [Phase("?" if name in hidden else name,
-                      tuple(str(row.get("name")) for row in rows),
-                      sum(int(row.get("ns") or 0) for row in rows) // 1000)
-                for name, rows in grouped.items()]
+                      tuple(str(row.get("name")) for row in group),
+                      sum(int(row.get("ns") or 0) for row in group) // 1000)
+                for name, group in _grouped(rows).items()]
 
     # Moving
 
@@ -402,3 +401,14 @@ class Stepper:
     def _tell(self, what: str, **detail: Any) -> None:
         self._progress.keep(self._attempt)
         self._progress.tell(self._attempt, self.step.id, what, **detail)
+
+
+def _grouped(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The operations by phase; what the shim does before the process exists is `prepare`."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        name = str(row.get("phase") or "prepare")
+        if row.get("by") == "shim" and name == "limit":
+            name = "prepare"
+        groups.setdefault(name, []).append(row)
+    return groups

@@ -1,0 +1,126 @@
+"""One registry of everything a key does: the bindings, the key line and the help come from here.
+
+A screen binds the actions that name it; `action_<name>` on the screen is what happens. The first
+ones of a screen are the ones that its key line shows; `rank` says which go first when the line is
+too short for all. Keys are Textual's names.
+  Action("r", "run", "run", "run the command line of this step, for real", ("lesson",))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+from lab.glyphs import G
+from lab.widgets.line import Line, Span, line, width_of
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A key (or several, with commas), the action's name, a word for the key line, and help."""
+
+    key: str
+    name: str
+    label: str
+    help: str
+    screens: tuple[str, ...]
+    shown: str = ""
+    rank: int = 5
+
+    @property
+    def sign(self) -> str:
+        """The key as the key line shows it."""
+        return self.shown or self.key.split(",")[0]
+
+
+ALL = (
+    # home
+    Action("enter", "open", "open", "open the lesson under the cursor", ("home",), rank=1),
+    Action("c", "go_on", "continue", "go on where you were", ("home",), rank=1),
+    Action("f", "free", "free lab", "any container, every pane", ("home",), rank=2),
+    Action("d", "doctor", "doctor", "what this host can do, and what it cannot", ("home",), rank=2),
+    Action("up,k", "up", "", "up", ("home", "free", "lesson", "doctor"), "↑"),
+    Action("down,j", "down", "", "down", ("home", "free", "lesson", "doctor"), "↓"),
+    Action("left", "left", "", "the tracks; less sure", ("home", "lesson"), "←"),
+    Action("right", "right", "", "the lessons; surer", ("home", "lesson"), "→"),
+    # lesson
+    Action("enter", "lock", "lock", "lock your answer", ("lesson",), rank=6),
+    Action("r", "run", "run", "run the command line of this step, for real", ("lesson",), rank=1),
+    Action("n", "next", "next", "the next step", ("lesson",), rank=1),
+    Action("b", "back", "back", "the step before", ("lesson",), rank=6),
+    Action("h", "hint", "hint", "the next hint; they cost nothing", ("lesson",), rank=3),
+    # both
+    Action("tab", "next_pane", "pane", "the next pane", ("lesson", "free"), rank=4),
+    Action("shift+tab", "previous_pane", "", "the pane before", ("lesson", "free")),
+    Action("1,2,3,4,5,6", "digit", "", "choose an answer, or else a pane", ("lesson", "free"),
+           "1-6"),
+    Action("z", "zoom", "zoom", "one pane on the whole screen, and back", ("lesson", "free"),
+           rank=3),
+    Action("e", "shell", "shell", "a shell on the host; docker is this program there",
+           ("lesson", "free"), rank=2),
+    Action("E", "shell_inside", "", "a shell inside the container shown (docker exec -it)",
+           ("lesson", "free")),
+    Action("y", "proof", "proof", "copy the shell line that proves the value under the cursor",
+           ("lesson", "free"), rank=4),
+    Action("w", "why", "why", "why the container died: kernel, shim and docker",
+           ("lesson", "free"), rank=4),
+    Action("pageup", "text_up", "", "scroll the text up", ("lesson",), "PgUp"),
+    Action("pagedown", "text_down", "", "scroll the text down", ("lesson",), "PgDn"),
+    Action("left_square_bracket", "previous_container", "", "the container before", ("lesson",),
+           "["),
+    Action("right_square_bracket", "next_container", "", "the next container", ("lesson",), "]"),
+    Action("x", "reset", "reset", "reset the lesson; says first what it will destroy",
+           ("lesson",), rank=5),
+    # free
+    Action("n", "new", "new", "run a docker line", ("free",), rank=1),
+    Action("s", "stop", "stop", "docker stop: TERM, ten seconds, KILL", ("free",), rank=2),
+    Action("K", "kill", "kill", "docker kill: KILL at once", ("free",), rank=2),
+    Action("p", "pause", "pause", "docker pause, and unpause", ("free",), rank=2),
+    Action("d", "remove", "remove", "docker rm -f, after asking", ("free",), rank=3),
+    Action("slash", "filter", "filter", "show only containers whose name holds this",
+           ("free",), "/", rank=3),
+    # everywhere
+    Action("question_mark", "help", "help", "this page", ("home", "lesson", "free", "doctor"), "?",
+           rank=1),
+    Action("t", "theme", "", "dark or light", ("home", "lesson", "free", "doctor")),
+    Action("escape,q", "leave", "back", "back; on the home screen, leave",
+           ("home", "lesson", "free", "doctor", "help"), "q", rank=2),
+)
+
+
+def for_screen(screen: str) -> tuple[Action, ...]:
+    """The actions of a screen, in the order of the registry."""
+    return tuple(action for action in ALL if screen in action.screens)
+
+
+def bindings(screen: str) -> list[BindingType]:
+    """Textual's bindings for a screen; digits pass their number on."""
+    made: list[BindingType] = []
+    for action in for_screen(screen):
+        for key in action.key.split(","):
+            target = f"digit({key})" if action.name == "digit" else action.name
+            made.append(Binding(key, target, action.help, show=False,
+                                priority=key in ("tab", "shift+tab")))
+    return made
+
+
+def key_line(screen: str, width: int, without: frozenset[str] = frozenset()) -> Line:
+    """The last line of a screen: the keys that matter, as many as fit, in the registry's order."""
+    chosen = [action for action in for_screen(screen)
+              if action.label and action.name not in without]
+    while chosen:
+        made = _spans(chosen)
+        if width_of(made) <= width:
+            return Line(tuple(made))
+        chosen.remove(max(reversed(chosen), key=lambda action: action.rank))
+    return line(Span(" ? help", "dim"))
+
+
+def _spans(actions: list[Action]) -> list[Span]:
+    spans = [Span(" ", "dim")]
+    for number, action in enumerate(actions):
+        if number:
+            spans.append(Span(f" {G.dot} ", "rule"))
+        spans += [Span(action.sign, "key"), Span(f" {action.label}", "dim")]
+    return spans

@@ -1,0 +1,1 @@
+"""The screens: home, lesson, free lab, doctor, help. They own the keys, and feed the panes."""

@@ -1,0 +1,79 @@
+"""The doctor: what this host can do, what it cannot, why, and the command that would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from textual.widget import Widget
+
+from lab import actions
+from lab.glyphs import G
+from lab.screens.screen import LabScreen, TooSmall, rule
+from lab.widgets.line import BLANK, Line, Span, line
+from lab.widgets.live_table import LiveTable
+from lab.widgets.prose import wrapped
+
+SIGNS = {"missing": ("closed", "dim"), "partly": ("pressure", "pressure"),
+         "unknown": ("open", "dim")}
+
+
+def doctor_lines(report: Any, lessons: list[Any], width: int) -> list[Line]:
+    """The report: every item, then the lessons it closes."""
+    rows: list[Line] = [BLANK]
+    for item in report.items:
+        sign, role = SIGNS.get(item.state, ("done", "calm"))
+        found = wrapped(item.found, width, "", " " * 18)
+        rows.append(line(Span(f" {getattr(G, sign)} ", role), Span(f"{item.name:<15}", "strong"),
+                         *found[0].spans, proof=item.command))
+        rows += found[1:]
+        if item.reason:
+            rows += wrapped(item.reason, width, " " * 18, " " * 18, "dim")
+        if item.command:
+            rows += wrapped(f"$ {item.command}", width, " " * 18, " " * 20, "code")
+    closed = [(one, unmet[0]) for one in lessons if (unmet := one.unmet(report))]
+    rows.append(BLANK)
+    if not closed:
+        rows.append(line(Span(f" {G.done} ", "calm"), Span("every lesson can be played here")))
+    for one, unmet in closed:
+        rows.append(line(Span(f" {G.closed} ", "dim"), Span(one.title, "strong"),
+                         Span(f"  {unmet.reason}", "dim")))
+    return rows
+
+
+class DoctorScreen(LabScreen):
+    """The report on the screen."""
+
+    NAME: ClassVar[str] = "doctor"
+    BINDINGS = actions.bindings("doctor")
+
+    def compose(self) -> Iterator[Widget]:
+        yield LiveTable(id="title", classes="one")
+        yield LiveTable(id="page")
+        yield LiveTable(id="foot", classes="one")
+        yield LiveTable(id="keys", classes="one")
+        yield TooSmall(classes="too-small")
+
+    def on_mount(self) -> None:
+        self.lab.examine()
+
+    def paint(self) -> None:
+        super().paint()
+        self.line_of("title").put([rule("doctor")])
+        self.line_of("foot").put([rule(right="container-lab doctor --json says the same")])
+        page = self.line_of("page")
+        if self.lab.report is None:
+            page.put([BLANK, line(Span(f" {self.lab.examining or 'looking at this host'}", "dim"))])
+            return
+        lessons = list(self.lab.course.lessons()) if self.lab.course else []
+        page.put(doctor_lines(self.lab.report, lessons, max(40, page.size.width)))
+
+    def examined(self) -> None:
+        """The doctor has looked."""
+        self.paint()
+
+    def action_up(self) -> None:
+        self.line_of("page").scroll_rows(-2)
+
+    def action_down(self) -> None:
+        self.line_of("page").scroll_rows(2)

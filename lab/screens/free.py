@@ -1,0 +1,250 @@
+"""The free lab: every container of this root on one side, the one under the cursor on the other.
+
+Actions are docker lines, run as a student would run them and shown as they run, so that what a key
+does is never a secret. What destroys asks first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from lab import actions
+from lab.glyphs import G
+from lab.messages import CommandEnded, CommandOutput, CommandStarted
+from lab.screens.lesson import clean
+from lab.screens.live import LiveScreen
+from lab.screens.screen import TooSmall, rule
+from lab.snapshot import Row, Snapshot
+from lab.widgets.line import BLANK, Line, Span, fit, line
+from lab.widgets.live import LiveSide
+from lab.widgets.live_table import LiveTable
+from lab.widgets.quantities import age
+
+FIRST_LINE = "docker run -d --name tea lab/base sleep 600"
+
+
+def row_line(row: Row, width: int, here: bool, now_s: float) -> Line:
+    """▸ ink  hog 200M        ✖ 137 OOM   4 s."""
+    sign, word, role = state_of(row)
+    since = row.finished_s if row.dead else row.started_s or row.created_s
+    room = max(6, width - 40)
+    return line(
+        Span(f" {G.here if here else ' '} ", "focus"),
+        Span(fit(row.name, 14), "strong" if here else "text"),
+        Span(fit(f" {row.command}", room), "dim"),
+        right=[Span(f" {sign} {word:<10}", role), Span(f"{age(now_s - since):>5} ", "dim")],
+    )
+
+
+def state_of(row: Row) -> tuple[str, str, str]:
+    """(sign, word, role) of a container in the list."""
+    if row.status == "running":
+        return G.run, "RUN", "calm"
+    if row.status == "paused":
+        return G.pause, "PAUSED", "pressure"
+    if row.dead and row.oom_killed:
+        return G.bad, f"{row.exit_code} OOM", "dead"
+    if row.dead:
+        if not row.exit_code:
+            return G.done, "EXIT 0", "dim"
+        return G.bad, f"EXIT {row.exit_code}", "dead"
+    return G.open, row.status.upper(), "dim"
+
+
+class FreeScreen(LiveScreen):
+    """Everything that is ours on this host."""
+
+    NAME: ClassVar[str] = "free"
+    BINDINGS = actions.bindings("free")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen = ""
+        self.wanted = ""
+        self.asking = ""
+        self.said: tuple[str, ...] = ()
+        self.mode = ""
+
+    def compose(self) -> Iterator[Widget]:
+        yield LiveTable(id="title", classes="one")
+        with Horizontal(id="body"):
+            with Vertical(id="list-side"):
+                yield LiveTable(id="list")
+                yield LiveTable(id="said", classes="one gone")
+                yield Input(id="entry", classes="line gone")
+            yield LiveSide()
+        yield LiveTable(id="card")
+        yield LiveTable(id="cause", classes="one")
+        yield LiveTable(id="keys", classes="one")
+        yield TooSmall(classes="too-small")
+
+    # What is on the screen
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The containers that the filter lets through."""
+        return [row for row in self.lab.snapshot.containers if self.wanted in row.name]
+
+    def target(self) -> str | None:
+        rows = self.rows
+        if self.chosen not in [row.name for row in rows]:
+            self.chosen = rows[0].name if rows else ""
+        return self.chosen or None
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        self._list()
+        self.look()
+
+    def paint(self) -> None:
+        super().paint()
+        if self.is_mounted:
+            self._list()
+
+    def _list(self) -> None:
+        count = len(self.lab.snapshot.containers)
+        self.target()
+        role, words = self.verdict()
+        head = rule(f"containers {count}" + (f" {G.dot} /{self.wanted}" if self.wanted else ""))
+        right = (Span(f" {words} ", role),) if words else ()
+        self.line_of("title").put([head._replace(right=right)])
+        table = self.line_of("list")
+        width, now = table.size.width, time.time()
+        rows = [row_line(row, width, row.name == self.chosen, now) for row in self.rows]
+        if not rows:
+            word = "no container of that name" if count else "no container yet: n makes one"
+            rows = [BLANK, line(Span(f" {word}", "dim"))]
+        before = len(table.rows)
+        table.put(rows)
+        here = next((at for at, row in enumerate(self.rows) if row.name == self.chosen), 0)
+        table._reveal(here)
+        if len(rows) != before:
+            table.refresh(layout=True)
+        said = self.line_of("said")
+        said.set_class(not self.said, "gone")
+        if self.said:
+            said.put([line(Span(f" {self.said[-1]}", "pressure" if self.asking else "dim"))])
+
+    def unavailable(self) -> frozenset[str]:
+        view = self.lab.snapshot.shown
+        if view is None:
+            return frozenset({"stop", "kill", "pause", "remove", "why", "proof", "next_pane"})
+        without = {"next_pane"}
+        if not view.row.dead:
+            without.add("why")
+        if not view.row.alive:
+            without |= {"stop", "kill", "pause"}
+        return frozenset(without)
+
+    # Keys
+
+    def action_up(self) -> None:
+        self._move(-1)
+
+    def action_down(self) -> None:
+        self._move(1)
+
+    def _move(self, steps: int) -> None:
+        names = [row.name for row in self.rows]
+        if names:
+            place = names.index(self.chosen) if self.chosen in names else 0
+            self.chosen = names[max(0, min(len(names) - 1, place + steps))]
+            self.asking = ""
+            self.paint()
+            self.look()
+
+    def _do(self, text: str) -> None:
+        if not self.lab.commands.run([text]):
+            self._say(f"still running: {self.lab.commands.busy}")
+
+    def action_stop(self) -> None:
+        self._on_chosen("docker stop {}")
+
+    def action_kill(self) -> None:
+        self._on_chosen("docker kill {}")
+
+    def action_pause(self) -> None:
+        """Pause, or let go on."""
+        row = self.lab.snapshot.row(self.chosen)
+        verb = "unpause" if row and row.status == "paused" else "pause"
+        self._on_chosen(f"docker {verb} {{}}")
+
+    def action_remove(self) -> None:
+        """Remove the container, when asked twice."""
+        if not self.chosen:
+            return
+        if self.asking != self.chosen:
+            self.asking = self.chosen
+            self._say(f"d again destroys {self.chosen}: its processes, its writes, its log")
+            return
+        self.asking = ""
+        self._on_chosen("docker rm -f {}")
+
+    def _on_chosen(self, text: str) -> None:
+        if self.chosen:
+            self._do(text.format(self.chosen))
+
+    def action_new(self) -> None:
+        """A line to type a docker command into."""
+        self._ask("new", FIRST_LINE)
+
+    def action_filter(self) -> None:
+        """A line to type a part of a name into."""
+        self._ask("filter", self.wanted)
+
+    def _ask(self, mode: str, text: str) -> None:
+        self.mode = mode
+        entry = self.query_one("#entry", Input)
+        entry.value = text
+        entry.placeholder = "docker run …" if mode == "new" else "a part of the name"
+        entry.remove_class("gone")
+        entry.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if self.mode == "filter":
+            self.wanted = event.value.strip()
+            self.paint()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        text = event.value.strip()
+        mode = self.mode
+        self._close_entry()
+        if mode == "new" and text:
+            self._do(text if text.startswith("docker ") else f"docker {text}")
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape" and isinstance(self.focused, Input):
+            event.stop()
+            event.prevent_default()
+            if self.mode == "filter":
+                self.wanted = ""
+            self._close_entry()
+
+    def _close_entry(self) -> None:
+        self.mode = ""
+        self.query_one("#entry", Input).add_class("gone")
+        self.set_focus(None)
+        self.paint()
+
+    def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
+        """What the line that runs has to say."""
+        if isinstance(message, CommandStarted):
+            self._say(f"$ {message.line}")
+        elif isinstance(message, CommandOutput):
+            told = clean(message.text)
+            if told:
+                self._say(told[-1])
+        elif message.exit_code:
+            self._say(f"{self.said[-1] if self.said else message.line}   exit {message.exit_code}")
+
+    def _say(self, text: str) -> None:
+        self.said = (text,)
+        self.paint()

@@ -1,0 +1,447 @@
+"""The lesson screen: a step of the lesson on one side, the kernel on the other, the cause last.
+
+Owns what the student is doing (the option under the cursor, the output of the last line); what was
+said and passed is the Stepper's, which writes it down at once. Checks are read in a worker thread
+and come back as a message. Which container the panes show follows from the step, unless `[` `]`
+choose another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from lab import actions
+from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
+from lab.screens.live import LiveScreen
+from lab.screens.screen import TooSmall, rule
+from lab.snapshot import Snapshot
+from lab.widgets.hood import HoodPane
+from lab.widgets.lesson import SURE, LessonPanel, LessonView
+from lab.widgets.line import Span, line
+from lab.widgets.live import LiveSide, kind_of
+from lab.widgets.live_table import LiveTable
+from runtime.errors import LabError
+
+CHECK_S = 0.4
+_NAMED = re.compile(r"--name[ =](\S+)")
+_TOUCHED = re.compile(r"^(?:docker|container-lab) "
+                      r"(?:start|stop|kill|pause|unpause|rm|exec|logs|wait)\b.*?\s(\S+)$")
+
+
+class LessonScreen(LiveScreen):
+    """One lesson, from the step where the student stopped."""
+
+    NAME: ClassVar[str] = "lesson"
+    BINDINGS = actions.bindings("lesson")
+
+    def __init__(self, stepper: Any) -> None:
+        super().__init__()
+        self.stepper = stepper
+        self.chosen_name = ""
+        self.results: tuple[Any, ...] = ()
+        self._checking = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """What belongs to one step only."""
+        self.choice, self.sure = 0, 1
+        self.answer: Any = None
+        self.explained: str | None = None
+        self.running = self.ran = ""
+        self.exit_code: int | None = None
+        self.output = ""
+        self.notice: tuple[str, ...] = ()
+        self.asking_reset = self.asking_skip = False
+        self.results = ()
+
+    def compose(self) -> Iterator[Widget]:
+        yield LiveTable(id="title", classes="one")
+        with Horizontal(id="body"):
+            with Vertical(id="lesson-side"):
+                yield LessonPanel(id="lesson")
+                yield Input(id="answer", classes="line gone", placeholder="your answer, then enter")
+            yield LiveSide(self.stepper.lesson.panes)
+            with Vertical(id="hood-side"):
+                yield LiveTable(id="hood-title", classes="one")
+                yield HoodPane(id="hood-beside", classes="companion")
+        yield LiveTable(id="card")
+        yield LiveTable(id="cause", classes="one")
+        yield LiveTable(id="keys", classes="one")
+        yield TooSmall(classes="too-small")
+
+    def on_mount(self) -> None:
+        self.set_interval(CHECK_S, self.ask_checks)
+        self._enter()
+
+    # What is on the screen
+
+    @property
+    def view(self) -> LessonView:
+        """The step as it is now."""
+        stepper, step = self.stepper, self.stepper.step
+        locked = stepper.predicted() if step.kind == "predict" else self.explained
+        return LessonView(
+            kind=step.kind, text=stepper.text(), commands=tuple(stepper.commands()),
+            options=tuple(stepper.options()) if self._asks() else (), choice=self.choice,
+            locked=locked, asks_sure=step.sure and step.kind == "predict", sure=self.sure,
+            results=self.results, say=stepper.say, hints=tuple(stepper.hints_shown()),
+            hint_count=max(step.hint_count, len(step.hints)), reveal=stepper.reveal_text(),
+            card=stepper.card() if step.kind in ("predict", "do") else None,
+            phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
+            passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
+            output=tuple(clean(self.output)), notice=self.notice,
+        )
+
+    def _asks(self) -> bool:
+        """Whether the step's question stands: that of a watch step comes after the start."""
+        step = self.stepper.step
+        if step.kind == "watch":
+            return bool(self.results) and all(result.passed for result in self.results)
+        return True
+
+    def paint(self) -> None:
+        super().paint()
+        if self.is_mounted:
+            self.query_one(LessonPanel).show(self.view)
+            self._title()
+            self.line_of("hood-title").put([rule("Under the hood")])
+
+    def _title(self) -> None:
+        lesson, index = self.stepper.lesson, self.stepper.index
+        number = f"{lesson.number} " if lesson.number else ""
+        step = f"step {index + 1} of {len(lesson.steps)}"
+        role, word = self.verdict()
+        self.line_of("title").put([line(
+            Span(f" {number}{lesson.title}", "title"),
+            right=[Span(f"{step}  ", "dim"), Span(f" {word} " if word else "", role)],
+        )])
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        beside = self.query_one("#hood-beside", HoodPane)
+        if beside.size.width:
+            beside.show(snapshot)
+        self._title()
+        self.look()
+
+    def unavailable(self) -> frozenset[str]:
+        step, without = self.stepper.step, set()
+        if not self.stepper.commands():
+            without.add("run")
+        if len(self.stepper.hints_shown()) >= len(step.hints):
+            without.add("hint")
+        if not self.stepper.options() or self._locked() or not self._asks():
+            without.add("lock")
+        view = self.lab.snapshot.shown
+        if view is None or not view.row.dead:
+            without.add("why")
+        return frozenset(without | {"next_pane", "back"})
+
+    def _locked(self) -> bool:
+        step = self.stepper.step
+        return bool(self.stepper.predicted()) if step.kind == "predict" else bool(self.explained)
+
+    # Which container
+
+    def names(self) -> list[str]:
+        """The containers of this lesson, those of this step first."""
+        step = self.stepper.step
+        named = [name for text in self.stepper.commands() for name in _NAMED.findall(text)]
+        named += [name for text in self.stepper.commands() for name in _TOUCHED.findall(text)]
+        values = list(self.stepper.vars.values())
+        if step.container:
+            named.insert(0, step.container)
+        named = [value for name in named if (value := self._filled(name))]
+        return list(dict.fromkeys([*named, *values]))
+
+    def _filled(self, text: str) -> str:
+        for name, value in self.stepper.vars.items():
+            text = text.replace(f"${name}", value)
+        return text
+
+    def target(self) -> str | None:
+        names = self.names()
+        there = [row.name for row in self.lab.snapshot.containers if row.name in names]
+        if self.chosen_name in there:
+            return self.chosen_name
+        mine = [name for text in self.stepper.commands()
+                for name in (*_NAMED.findall(text), *_TOUCHED.findall(text))]
+        fresh = next((name for name in there if name in mine), None)
+        return fresh or (there[0] if there else mine[0] if mine else None)
+
+    def extra_parts(self) -> frozenset[str]:
+        return HoodPane.PARTS if self.query_one("#hood-beside").size.width else frozenset()
+
+    def action_next_container(self) -> None:
+        """The next container of this lesson."""
+        self._turn_container(1)
+
+    def action_previous_container(self) -> None:
+        """The container before."""
+        self._turn_container(-1)
+
+    def _turn_container(self, steps: int) -> None:
+        names = self.names()
+        there = [row.name for row in self.lab.snapshot.containers if row.name in names]
+        if there:
+            now = self.target()
+            place = there.index(now) if now in there else 0
+            self.chosen_name = there[(place + steps) % len(there)]
+            self.look()
+
+    # The step
+
+    def _enter(self) -> None:
+        """A step has begun."""
+        self._forget()
+        self.chosen_name = ""
+        step = self.stepper.step
+        asks = step.kind == "ask" and not self.stepper.passed
+        entry = self.query_one("#answer", Input)
+        entry.set_class(not asks, "gone")
+        entry.value = ""
+        if asks:
+            entry.focus()
+        else:
+            self.set_focus(None)
+        if step.focus:
+            self.query_one(LiveSide).select(kind_of(step.focus))
+        self.query_one(LessonPanel).top = 0
+        self.ask_checks()
+        self.paint()
+        self.look()
+
+    def action_next(self) -> None:
+        """The next step, or why not yet."""
+        stepper = self.stepper
+        if stepper.passed:
+            if stepper.next():
+                self._enter()
+            elif stepper.finished:
+                self.app.pop_screen()
+            return
+        if self.asking_skip:
+            stepper.skip()
+            self._enter()
+            return
+        self.asking_skip = True
+        what = {"predict": "choose with the digits, then enter", "ask": "type your answer",
+                "explain": "choose with the digits, then enter"}.get(
+                    stepper.step.kind, "the checks above are not met yet; h gives a hint")
+        self._tell(f"Not yet: {what}. n again goes on without.")
+
+    def action_back(self) -> None:
+        """The step before, to read again."""
+        if self.stepper.back():
+            self._enter()
+
+    def action_hint(self) -> None:
+        """One more hint."""
+        if self.stepper.hint() is None:
+            self._tell("There are no more hints here.")
+        self.paint()
+
+    def action_lock(self) -> None:
+        """Lock the option under the cursor."""
+        options = self.stepper.options()
+        if not options or self._locked() or not self._asks():
+            return
+        key = options[self.choice][0]
+        try:
+            if self.stepper.step.kind == "predict":
+                self.stepper.predict(key, SURE[self.sure] if self.stepper.step.sure else "")
+            else:
+                self._answered(key, self.stepper.answer(key))
+        except LabError as error:
+            self._tell(str(error))
+        self.paint()
+
+    def _answered(self, key: str, result: Any) -> None:
+        self.answer = result
+        if self.stepper.passed:
+            self.explained = key
+
+    def action_digit(self, number: int) -> None:
+        """Choose an option while a question is open, else a pane."""
+        options = self.stepper.options() if self._asks() else []
+        if options and not self._locked():
+            if number <= len(options):
+                self.choice = number - 1
+                self.paint()
+            return
+        super().action_digit(number)
+
+    def _choosing(self) -> bool:
+        return bool(self.stepper.options()) and self._asks() and not self._locked()
+
+    def action_up(self) -> None:
+        self._move(-1)
+
+    def action_down(self) -> None:
+        self._move(1)
+
+    def _move(self, steps: int) -> None:
+        if self._choosing():
+            count = len(self.stepper.options())
+            self.choice = max(0, min(count - 1, self.choice + steps))
+            self.paint()
+        else:
+            self.query_one(LiveSide).pane.step_cursor(steps)
+
+    def action_left(self) -> None:
+        self._surer(-1)
+
+    def action_right(self) -> None:
+        self._surer(1)
+
+    def _surer(self, steps: int) -> None:
+        if self._choosing() and self.stepper.step.sure:
+            self.sure = max(0, min(len(SURE) - 1, self.sure + steps))
+            self.paint()
+        elif not self._choosing():
+            self.query_one(LiveSide).turn(steps)
+
+    def action_text_up(self) -> None:
+        self.query_one(LessonPanel).scroll_rows(-5)
+
+    def action_text_down(self) -> None:
+        self.query_one(LessonPanel).scroll_rows(5)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            return
+        try:
+            self.answer = self.stepper.answer(event.value.strip())
+        except LabError as error:
+            self._tell(str(error))
+        if self.stepper.passed:
+            self.query_one("#answer", Input).add_class("gone")
+            self.set_focus(None)
+        self.paint()
+
+    def on_key(self, event: events.Key) -> None:
+        """Esc leaves the answer line before it leaves the lesson."""
+        if event.key == "escape" and isinstance(self.focused, Input):
+            event.stop()
+            event.prevent_default()
+            self.set_focus(None)
+        elif event.key == "enter" and self._waits_for_answer():
+            self.query_one("#answer", Input).focus()
+
+    def _waits_for_answer(self) -> bool:
+        entry = self.query_one("#answer", Input)
+        return not entry.has_class("gone") and not entry.has_focus
+
+    # Running the line
+
+    def action_run(self) -> None:
+        """Run the lines of this step, for real."""
+        lines = self.stepper.commands()
+        if not lines:
+            self._tell("This step has no command line; e gives you a shell.")
+        elif not all(self.stepper.passed_step(one) for one in self.stepper.step.needs):
+            self._tell("First your prediction: b goes back to it.")
+        elif not self.lab.commands.run(lines):
+            self._tell(f"Still running: {self.lab.commands.busy}")
+        else:
+            named = _NAMED.findall(lines[0])
+            self.chosen_name = ""
+            if named:
+                self.lab.look(named[0], self.looks_at()[1])
+
+    def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
+        """What the line that runs has to say."""
+        if isinstance(message, CommandStarted):
+            self.running, self.ran, self.exit_code = message.line, "", None
+            self.output, self.notice = "", ()
+        elif isinstance(message, CommandOutput):
+            self.output = (self.output + message.text)[-8192:]
+        else:
+            self.running, self.ran, self.exit_code = "", message.line, message.exit_code
+            self.ask_checks()
+        self.paint()
+
+    # The checks
+
+    def ask_checks(self) -> None:
+        """Look at the kernel for the checks, in a thread; one at a time."""
+        step = self.stepper.step
+        if self._checking or not step.checks:
+            return
+        self._checking = True
+        self.run_worker(self._check(step.id), thread=True, group="checks", exit_on_error=False)
+
+    def _check(self, step_id: str) -> Callable[[], None]:
+        def look() -> None:
+            try:
+                results = tuple(self.stepper.check())
+            except (LabError, OSError, ValueError) as error:
+                results = (Trouble(str(error)),)
+            self.post_message(Checked(step_id, results))
+
+        return look
+
+    def on_checked(self, message: Checked) -> None:
+        self._checking = False
+        if message.step_id != self.stepper.step.id:
+            return
+        if message.results != self.results:
+            self.results = message.results
+            self.paint()
+
+    # Reset
+
+    def action_reset(self) -> None:
+        """Say what a reset destroys, and do it when asked again."""
+        if self.asking_reset:
+            self.asking_reset = False
+            self._tell("Resetting …")
+            self.run_worker(self._reset, thread=True, group="reset", exit_on_error=False)
+            return
+        doomed = self.stepper.preview_reset("lesson")
+        self.asking_reset = True
+        what = ", ".join(doomed) if doomed else "nothing on this host, only your answers here"
+        self._tell(f"x again resets this lesson and destroys: {what}.")
+
+    def _reset(self) -> None:
+        try:
+            self.stepper.reset("lesson")
+        except (LabError, OSError) as error:
+            self.app.call_from_thread(self._tell, str(error))
+            return
+        self.app.call_from_thread(self._enter)
+
+    def _tell(self, text: str) -> None:
+        self.notice = (text,)
+        self.paint()
+
+
+class Trouble:
+    """A check that could not be read, in the shape of a result."""
+
+    passed = False
+    expected = ""
+    source_path = ""
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence, self.observed = sentence, "could not be read"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trouble) and other.sentence == self.sentence
+
+
+def clean(output: str) -> list[str]:
+    """What a command printed, as lines without control sequences."""
+    return [Text.from_ansi(row).plain.replace("\t", "    ").rstrip("\r")
+            for row in output.splitlines() if row.strip()][-8:]
+
+

@@ -1,0 +1,148 @@
+"""What the lesson and the free lab share: the live side, the shell, the proof, the why card.
+
+The container that is shown and the parts that are seen go to the sampler from here; the verdict
+(`● RUN`, `▲ THROTTLED`, `✖ OOM`) and the cause line come from the snapshot and stand in the same
+place in both screens.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+from textual.app import SuspendNotSupported
+
+from lab.commands import environment, inside_argv, shell_argv
+from lab.glyphs import G
+from lab.screens.screen import LabScreen
+from lab.snapshot import Snapshot
+from lab.widgets.cause import card, cause
+from lab.widgets.live import LiveSide
+
+
+class LiveScreen(LabScreen):
+    """A screen with a live side."""
+
+    def target(self) -> str | None:
+        """The container to show."""
+        raise NotImplementedError
+
+    def extra_parts(self) -> frozenset[str]:
+        """Parts that are seen outside the live side."""
+        return frozenset()
+
+    def looks_at(self) -> tuple[str | None, frozenset[str]]:
+        return self.target(), self.query_one(LiveSide).parts() | self.extra_parts()
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.query_one(LiveSide).show(snapshot)
+        self.paint_cause()
+        if self.has_class("-card"):
+            self._card()
+
+    def paint(self) -> None:
+        super().paint()
+        self.paint_cause()
+
+    def paint_cause(self) -> None:
+        """The last line above the keys."""
+        if not self.is_mounted:
+            return
+        snapshot = self.lab.snapshot
+        told = [snapshot.trouble] if snapshot.trouble else []
+        rows = [cause(snapshot.shown, self.size.width, told[0] if told else "")]
+        self.line_of("cause").put(rows)
+
+    def verdict(self) -> tuple[str, str]:
+        """(role, words) for the title line."""
+        view = self.lab.snapshot.shown
+        if view is None:
+            return "dim", ""
+        role, word = view.verdict
+        sign = {"calm": G.run, "pressure": G.pressure, "dead": G.bad}.get(role, G.open)
+        if word == "PAUSED":
+            sign = G.pause
+        return role, f"{sign} {word}"
+
+    # Panes
+
+    def action_next_pane(self) -> None:
+        """The next pane."""
+        self._select_done(lambda side: side.turn(1))
+
+    def action_previous_pane(self) -> None:
+        """The pane before."""
+        self._select_done(lambda side: side.turn(-1))
+
+    def action_digit(self, number: int) -> None:
+        """The pane of that number."""
+        self._select_done(lambda side: side.select_number(number))
+
+    def _select_done(self, change: Any) -> None:
+        change(self.query_one(LiveSide))
+        self.call_after_refresh(self.look)
+
+    def action_zoom(self) -> None:
+        """One pane on the whole screen, and back."""
+        self.toggle_class("-zoomed")
+        self.call_after_refresh(self.look)
+
+    def action_proof(self) -> None:
+        """Copy the proof of the value under the cursor, and show it."""
+        proof = self.query_one(LiveSide).take_proof()
+        if proof:
+            self.app.copy_to_clipboard(proof)
+
+    # Why
+
+    def action_why(self) -> None:
+        """The card, and away with it."""
+        self.toggle_class("-card")
+        if self.has_class("-card"):
+            self._card()
+
+    def _card(self) -> None:
+        view = self.lab.snapshot.shown
+        if view is None or not view.row.dead:
+            self.remove_class("-card")
+            return
+        table = self.line_of("card")
+        table.put(card(view, self.size.width))
+        table.refresh(layout=True)
+
+    def action_leave(self) -> None:
+        if self.has_class("-card"):
+            self.remove_class("-card")
+        elif self.has_class("-zoomed"):
+            self.action_zoom()
+        else:
+            super().action_leave()
+
+    # Shells
+
+    def action_shell(self) -> None:
+        """A shell on the host; the lab waits behind it."""
+        self._suspended(shell_argv(), "host")
+
+    def action_shell_inside(self) -> None:
+        """A shell inside the container that is shown."""
+        view = self.lab.snapshot.shown
+        if view is None or view.row.status != "running":
+            self._refuse("nothing runs to have a shell in")
+            return
+        self._suspended(inside_argv(view.row.name), view.row.name)
+
+    def _suspended(self, argv: list[str], where: str) -> None:
+        env = environment(self.lab.root)
+        try:
+            with self.app.suspend():
+                print(f"\n  {where}: docker is container-lab here. exit or ctrl+d goes back.\n",
+                      flush=True)
+                subprocess.run(argv, env=env, check=False)
+        except (SuspendNotSupported, OSError) as error:
+            self._refuse(f"no shell here: {error}")
+        self.lab.sampler.wake()
+        self.refresh(layout=True)
+
+    def _refuse(self, text: str) -> None:
+        self.notify(text, timeout=4)

@@ -1,0 +1,111 @@
+"""The cause line, always last above the keys: what the kernel did, when, and what came of it.
+
+Twin of nothing: the tools around show that a container is dead, this says why, from the evidence
+the shim kept. With it the card behind `w`: what the kernel, the shim and Docker each say.
+  cause  .114 max 118→231 · .131 oom_kill 0→1 · .132 hog SIGKILL · .140 exit 137
+"""
+
+from __future__ import annotations
+
+from lab.glyphs import G
+from lab.snapshot import Happening, View
+from lab.widgets.line import BLANK, Line, Span, line, width_of
+from lab.widgets.quantities import clock, exit_words, fraction
+
+# What the engine tells of every container is not a cause of its death.
+ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec_create", "exec_start",
+                      "exec_die", "destroy", "unpause", "thaw"})
+
+
+def cause(view: View | None, width: int, ready: str = "") -> Line:
+    """The line: causes when there was a death or pressure, else how the container is."""
+    if view is None:
+        return line(Span(f" {ready or 'no container yet'}", "dim"))
+    if view.row.dead:
+        return _story(view, width)
+    if view.throttled_now:
+        count = view.usage.nr_throttled if view.usage else 0
+        return line(Span(" cause  ", "name"),
+                    Span(f"the quota is used up in every period: nr_throttled {count}", "pressure"))
+    if view.row.status == "paused":
+        return line(Span(" cause  ", "name"),
+                    Span("the freezer holds every process of the group (cgroup.freeze 1)",
+                         "pressure"))
+    if view.row.status == "running":
+        return line(Span(f" {view.row.name} runs since {clock(view.row.started_s)[:-4]}"
+                         f"{_pid_words(view)}", "dim"))
+    return line(Span(f" {view.row.name} is {view.row.status}", "dim"))
+
+
+def _pid_words(view: View) -> str:
+    return f", pid {view.row.pid} on the host" if view.row.pid else ""
+
+
+def _story(view: View, width: int) -> Line:
+    """The last things that happened, as many as fit, the death itself always."""
+    told = [one for one in view.happenings if one.what not in ORDINARY]
+    words = _unique([_words(one, view) for one in told])
+    words = [word for word in words if not word[1].startswith("exit ")]
+    code = view.row.exit_code
+    end = (fraction(view.row.finished_s) if view.row.finished_s else "", f"exit {code}",
+           "dead" if code else "calm")
+    parts = [*words, end]
+    head = f" cause  {clock(_first(view, told))[:-4]}" if width >= 110 else " cause "
+    while len(parts) > 1:
+        made = _joined(head, parts)
+        if width_of(made) <= width:
+            break
+        # The beginning of the story is the least: the end says what is on the screen elsewhere.
+        parts.pop(0)
+    return Line(tuple(_joined(head, parts)))
+
+
+def _first(view: View, told: list[Happening]) -> float:
+    return told[0].time_s if told else view.row.finished_s
+
+
+def _joined(head: str, parts: list[tuple[str, str, str]]) -> list[Span]:
+    spans = [Span(head, "name")]
+    for number, (when, what, role) in enumerate(parts):
+        spans.append(Span(f" {G.dot} " if number else " ", "rule"))
+        spans.append(Span(f"{when} " if when else "", "dim"))
+        spans.append(Span(what, role))
+    return spans
+
+
+def _words(one: Happening, view: View) -> tuple[str, str, str]:
+    """(when, what, role) of one happening."""
+    when = fraction(one.time_s)
+    if one.what in ("die", "exit", "exited", "died"):
+        return when, f"exit {view.row.exit_code}", "dead"
+    if one.after:
+        arrow = "→" if G.arrow == "→" else G.arrow
+        role = "dead" if one.what.startswith("oom") else "pressure"
+        return when, f"{one.what} {one.before}{arrow}{one.after}", role
+    detail = f" {one.detail}" if one.detail and len(one.detail) < 24 else ""
+    return when, f"{one.what}{detail}", "dead" if one.who == "kernel" else "text"
+
+
+def _unique(words: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Engine and shim both tell of some things: the first to tell is enough."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for word in words:
+        seen.setdefault(word[1], word)
+    return list(seen.values())
+
+
+def card(view: View, width: int) -> list[Line]:
+    """The card every student should get after a death."""
+    row = view.row
+    words = exit_words(row.exit_code)
+    tail = f"exit {row.exit_code}" + (f" = {words}" if words else "")
+    rows = [line(Span(f" {row.name} is {'dead' if row.exit_code else 'done'}. Why?", "title"),
+                 right=[Span(f"{tail} ", "dead" if row.exit_code else "calm")]), BLANK]
+    if not view.why:
+        rows.append(line(Span(" nobody left evidence of this death", "dim")))
+    for who, sentence, evidence in view.why:
+        rows.append(line(Span(f" {who:<12} ", "name"), Span(sentence, "strong"),
+                         right=[Span(f"{evidence} ", "dim")]))
+        if len(sentence) + len(evidence) + 16 > width and evidence:
+            rows.append(line(Span(f" {'':<12}   {evidence}", "dim")))
+    return rows

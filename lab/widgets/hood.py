@@ -1,0 +1,156 @@
+"""Under the hood: the docker line, and the operations the start became, phase by phase.
+
+The twin of strace, from the container's own birth certificate. Each row can say its kernel
+spelling: the shell line that would have the same effect (`y` copies it). Times are microseconds.
+Sources: operations.jsonl; the manual page named on each row.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any
+
+from lab.glyphs import G
+from lab.snapshot import Effect, Host, View
+from lab.widgets.line import BLANK, Line, Span, fit, line
+from lab.widgets.pane import Pane
+from lab.widgets.quantities import duration
+
+# What each phase is for, in the words the course uses.
+GOALS = {
+    "prepare": "the shim makes ready what only the host can give",
+    "isolate": "namespaces of its own",
+    "root": "a file system of its own, the host's let go",
+    "limit": "into its cgroup",
+    "drop": "give up what root may do",
+    "exec": "become the program",
+    "release": "after its end",
+}
+
+
+def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
+    """The rows of the pane."""
+    rows = [line(Span(" $ ", "dim"), Span(view.row.docker or view.row.command, "code"),
+                 proof=view.row.docker, source="what you wrote, in Docker's words")]
+    if not view.effects:
+        return [*rows, BLANK, line(Span(" its birth certificate is not written yet", "dim"))]
+    total = sum(effect.ns for effect in view.effects)
+    rows.append(line(Span(f" {len(view.effects)} operations", "strong"),
+                     Span(f"  {duration(total / 1000)} in the kernel", "dim")))
+    for phase, group in groupby(view.effects, key=lambda effect: effect.phase):
+        effects = list(group)
+        rows.append(_phase(phase, effects))
+        rows += [_effect(effect, width) for effect in effects]
+    return rows
+
+
+def _phase(phase: str, effects: list[Effect]) -> Line:
+    spent = duration(sum(effect.ns for effect in effects) / 1000)
+    return line(Span(f" {phase} ", "title"), Span(f"{len(effects)}  ", "dim"),
+                Span(GOALS.get(phase, ""), "dim"), right=[Span(f"{spent} ", "dim")])
+
+
+def _effect(effect: Effect, width: int) -> Line:
+    time = duration(effect.ns / 1000)
+    failed = effect.errno != 0
+    words = fit(f"{effect.name} {arguments(effect)}", max(10, width - 16))
+    return line(
+        Span(f"   {words} ", "dead" if failed else "text"),
+        Span(f"{time:>10} ", "dim"),
+        source=f"{effect.call} {G.dot} {effect.symbol}", proof=spelling(effect),
+    )
+
+
+def arguments(effect: Effect) -> str:
+    """The arguments that say something, without their names: `overlay on /…/merged`."""
+    values = effect.arguments
+    known = _SHORT.get(effect.name)
+    if known is not None:
+        try:
+            return known(values)
+        except (KeyError, TypeError, ValueError):
+            pass
+    return " ".join(_word(value) for value in values.values() if value not in (None, "", 0, []))
+
+
+def _word(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _mount_words(values: Mapping[str, Any]) -> str:
+    kind = values.get("kind") or values.get("fstype") or values.get("source") or ""
+    return f"{kind} on {values['target']}" if kind else f"change {values['target']}"
+
+
+def _control(values: Mapping[str, Any]) -> str:
+    path = str(values.get("path", ""))
+    text = next((values[name] for name in ("text", "value", "data") if name in values), "")
+    return f'"{str(text).strip()}" {G.arrow} {path}'
+
+
+_SHORT: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "mount": _mount_words,
+    "write_control": _control,
+}
+
+
+def spelling(effect: Effect) -> str:
+    """The same effect as a shell line; for calls without one, the call as strace writes it."""
+    maker = _SPELLINGS.get(effect.name)
+    if maker is not None:
+        try:
+            return maker(effect.arguments)
+        except (KeyError, TypeError, ValueError):
+            pass
+    return f"{effect.name}({', '.join(_word(value) for value in effect.arguments.values())})"
+
+
+def _quote(value: Any) -> str:
+    return shlex.quote(str(value))
+
+
+def _spell_mount(values: Mapping[str, Any]) -> str:
+    kind = values.get("kind") or values.get("fstype")
+    options = values.get("options") or values.get("data")
+    words = ["mount"]
+    if kind:
+        words += ["-t", str(kind)]
+    if options:
+        words += ["-o", _quote(options)]
+    if not kind:
+        words.append("--bind" if values.get("source") else "--make-rslave")
+    if values.get("source"):
+        words.append(_quote(values["source"]))
+    return " ".join([*words, _quote(values["target"])])
+
+
+def _spell_control(values: Mapping[str, Any]) -> str:
+    text = next(values[name] for name in ("text", "value", "data") if name in values)
+    return f"echo {_quote(str(text).strip())} > {_quote(values['path'])}"
+
+
+_SPELLINGS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "mount": _spell_mount,
+    "write_control": _spell_control,
+    "mkdir": lambda v: f"mkdir {_quote(v['path'])}",
+    "sethostname": lambda v: f"hostname {_quote(v['name'])}",
+    "pivot_root": lambda v: f"pivot_root {_quote(v['new_root'])} {_quote(v['put_old'])}",
+    "umount2": lambda v: f"umount -l {_quote(v['target'])}",
+    "chdir": lambda v: f"cd {_quote(v['path'])}",
+    "symlink": lambda v: f"ln -s {_quote(v['source'])} {_quote(v['target'])}",
+    "unshare": lambda v: f"unshare {v['flags']}",
+}
+
+
+class HoodPane(Pane):
+    """The operations of the start."""
+
+    KIND = "hood"
+    TITLE = "Hood"
+    PARTS = frozenset({"effects"})
+    PROMISE = "every operation of the start will stand here, with its time and its manual page"
+
+    def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:
+        return lines(view, host, width, height)

@@ -1,0 +1,180 @@
+"""The live side: the panes as tabs, the one that is seen, and the rule with the cursor's proof.
+
+Used by the lesson and the free lab alike, so that a pane is in the same place in both. Only what is
+seen is built, and `parts` tells the sampler to read no more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from lab.glyphs import G
+from lab.snapshot import Snapshot
+from lab.widgets.cgroups import CgroupsPane
+from lab.widgets.hood import HoodPane
+from lab.widgets.lifecycle import LifecyclePane
+from lab.widgets.line import Line, Span, fit_left, line
+from lab.widgets.live_table import LiveTable
+from lab.widgets.mounts import MountsPane
+from lab.widgets.namespaces import NamespacesPane
+from lab.widgets.pane import Pane
+from lab.widgets.processes import ProcessesPane
+
+PANES: tuple[type[Pane], ...] = (
+    CgroupsPane, NamespacesPane, MountsPane, LifecyclePane, ProcessesPane, HoodPane,
+)
+# What authors may call a pane in lesson.toml.
+ALIASES = {
+    "cgroup": "cgroups", "memory": "cgroups", "cpu": "cgroups", "limits": "cgroups",
+    "ns": "namespaces", "mount": "mounts", "layers": "mounts", "diff": "mounts",
+    "procs": "processes", "proc": "processes", "events": "lifecycle", "states": "lifecycle",
+    "trace": "hood", "operations": "hood",
+}
+
+
+def kind_of(word: str) -> str:
+    """The pane that a lesson's word means: "memory" is "cgroups"."""
+    word = word.partition(":")[0]
+    return ALIASES.get(word, word)
+
+
+class LiveSide(Vertical):
+    """Tabs, panes, proof. `select`, `show` and `parts` are all a screen needs."""
+
+    def __init__(self, kinds: Sequence[str] = (), id: str = "live-side") -> None:
+        super().__init__(id=id)
+        known = [pane.KIND for pane in PANES]
+        wished = [kind for kind in dict.fromkeys(map(kind_of, kinds)) if kind in known]
+        self.active = wished[0] if wished else known[0]
+        beside = wished[1] if len(wished) > 1 else "processes"
+        self.beside = beside if beside != self.active else "lifecycle"
+        self.snapshot = Snapshot()
+        self.told = ""
+
+    def compose(self) -> Iterator[Widget]:
+        yield LiveTable(id="tabs", classes="one")
+        for pane in PANES:
+            yield pane(id=f"pane-{pane.KIND}")
+        yield LiveTable(id="companion-title", classes="one")
+        companion = next(pane for pane in PANES if self.beside == pane.KIND)
+        yield companion(id="companion", classes="companion")
+        yield LiveTable(id="proof", classes="one")
+
+    def on_mount(self) -> None:
+        self.select(self.active)
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that has the keys."""
+        return self.query_one(f"#pane-{self.active}", Pane)
+
+    def select(self, kind: str) -> None:
+        """Show the pane of that kind."""
+        kind = kind_of(kind)
+        if kind not in [pane.KIND for pane in PANES]:
+            return
+        self.active, self.told = kind, ""
+        for pane in self.query(".pane").results(Pane):
+            pane.set_class(kind == pane.KIND, "-active")
+            pane.shows_cursor = kind == pane.KIND
+        for name in ("companion", "companion-title"):
+            self.query_one(f"#{name}").set_class(kind == self.beside, "gone")
+        self.pane.show(self.snapshot)
+        self.call_after_refresh(self._settle)
+        self.paint()
+
+    def select_number(self, number: int) -> None:
+        """Show the pane of that digit."""
+        if 1 <= number <= len(PANES):
+            self.select(PANES[number - 1].KIND)
+
+    def turn(self, steps: int) -> None:
+        """The next pane, or the one before."""
+        kinds = [pane.KIND for pane in PANES]
+        self.select(kinds[(kinds.index(self.active) + steps) % len(kinds)])
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show this moment in every pane that is seen."""
+        before, self.snapshot = self.snapshot, snapshot
+        self.pane.show(snapshot)
+        companion = self.query_one("#companion", Pane)
+        if companion.display and companion.size.height:
+            companion.show(snapshot)
+        if _name(before) != _name(snapshot) or self.pane.current is None:
+            self._settle()
+            self.paint()
+
+    def parts(self) -> frozenset[str]:
+        """What the panes that are seen need to have read."""
+        parts = set(self.pane.PARTS)
+        companion = self.query_one("#companion", Pane)
+        if companion.display and companion.size.height:
+            parts |= companion.PARTS
+        return frozenset(parts)
+
+    def _settle(self) -> None:
+        self.pane.settle_cursor()
+        self.pane.refresh()
+        self.paint()
+
+    # The two rules
+
+    def paint(self) -> None:
+        """The tabs, and the proof of the value under the cursor."""
+        if not self.is_mounted:
+            return
+        self.query_one("#tabs", LiveTable).put([self._tabs()])
+        title = next(pane.TITLE for pane in PANES if self.beside == pane.KIND)
+        stroke = Span(G.rule, "rule")
+        self.query_one("#companion-title", LiveTable).put(
+            [Line((Span(G.rule * 2, "rule"), Span(f" {title} ", "dim")), fill=stroke)])
+        self.query_one("#proof", LiveTable).put([self._proof()])
+
+    def _tabs(self) -> Line:
+        spans = [Span(G.rule * 2, "rule")]
+        for number, pane in enumerate(PANES):
+            here = self.active == pane.KIND
+            mark = G.here if here else ""
+            spans.append(Span(f" {mark}{pane.TITLE} ", "focus" if here else "dim"))
+            spans.append(Span(G.rule if number < len(PANES) - 1 else "", "rule"))
+        name = _name(self.snapshot)
+        right = (Span(f" {name} ", "strong"), Span(G.rule * 2, "rule")) if name else ()
+        return Line(tuple(spans), right, fill=Span(G.rule, "rule"))
+
+    def _proof(self) -> Line:
+        stroke = Span(G.rule, "rule")
+        width = self.size.width
+        current = self.pane.current
+        if self.told:
+            words = fit_left(self.told, max(8, width - 22)).strip()
+            return Line((stroke, stroke, Span(f" $ {words} ", "code")),
+                        (Span(" copied ", "focus"), stroke, stroke), fill=stroke)
+        if current is None or not current.proof:
+            return line(stroke, fill=stroke)
+        tail = " y copies the proof "
+        words = fit_left(current.source or current.proof, max(8, width - len(tail) - 8)).strip()
+        if len(words) < 4:
+            return line(stroke, fill=stroke)
+        return Line((stroke, stroke, Span(f" {words} ", "dim")),
+                    (Span(" y", "key"), Span(tail[2:], "dim"), stroke, stroke), fill=stroke)
+
+    def on_live_table_moved(self, event: LiveTable.Moved) -> None:
+        event.stop()
+        self.told = ""
+        self.paint()
+
+    def take_proof(self) -> str:
+        """The shell line under the cursor, shown in the rule as well; "" when there is none."""
+        current = self.pane.current
+        if current is None or not current.proof:
+            return ""
+        self.told = current.proof
+        self.paint()
+        return current.proof
+
+
+def _name(snapshot: Snapshot) -> str:
+    return snapshot.shown.row.name if snapshot.shown else ""

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
         return 141
     except (LabError, OSError) as error:
         session.complain_of(error)
-        return error.exit_code if isinstance(error, LabError) else 1
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -75,7 +75,8 @@ def _not_started(session: Session, error: LabError | OSError, detached: bool) ->
         code = 127
     elif "Cwd must be an absolute path" in text:
         code = 128
-    session.say(text)
+    # Docker writes it into the stream of a process that never was, as a terminal would get it.
+    session.say(text, end="\r\n")
     return code
 
 

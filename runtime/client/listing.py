@@ -59,7 +59,8 @@ def _container_row(session: Session, container: Container, given: Options) -> di
     asked = container.config
     created = times.parse(asked["Created"])
     labels = asked["Config"].get("Labels") or {}
-    command = " ".join([asked["Path"], *asked["Args"]]).strip()
+    words = [f"'{word}'" if " " in word else word for word in asked["Args"]]
+    command = " ".join([asked["Path"], *words])
     mounts = [source if whole else shorten(source, 15) for source in _sources(asked)]
     return {
         "Command": quote(command if whole else shorten(command, 20)),

@@ -27,6 +27,7 @@ ANSWERS: list[tuple[str, dict[str, Any]]] = [
 WORDS = [
     (": unknown: permission denied", ": permission denied"),
     (": unknown\n", "\n"),
+    (": unknown\r\n", "\r\n"),
     ('cannot remove container "/', 'cannot remove container "'),
     ("Unable to find group", "unable to find group"),
     ("Invalid isolation: \"bogus\" - linux only", "invalid isolation (bogus): linux only"),

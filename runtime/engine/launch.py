@@ -11,6 +11,7 @@ import os
 import sys
 
 from runtime import documents
+from runtime.shim import spare
 
 import _socket
 
@@ -25,8 +26,11 @@ HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def launch(request: dict[str, Any], report: _socket.socket) -> None:
-    """Fork the shim, if this process has one thread; else start it afresh."""
-    if len(sys._current_frames()) == 1 and os.listdir("/proc/self/task").__len__() == 1:
+    """Use the spare if one waits; fork the shim, if this process has one thread; else afresh."""
+    waiting = spare.take()
+    if waiting is not None:
+        spare.launch(waiting, request, report)
+    elif len(sys._current_frames()) == 1 and len(os.listdir("/proc/self/task")) == 1:
         fork(request, report)
     else:
         spawn(request, report)

@@ -17,8 +17,8 @@ Source: OCI runtime-spec, runtime.md "Lifecycle"; the table in runc's libcontain
 
 from __future__ import annotations
 
-import array
 import os
+import struct
 
 from runtime import documents
 from runtime.errors import LabError, from_data
@@ -47,7 +47,7 @@ def send(sock: _socket.socket, message: dict[str, Any], fd: int | None = None) -
     if fd is None:
         sock.send(data, _socket.MSG_NOSIGNAL)
     else:
-        rights = array.array("i", [fd]).tobytes()
+        rights = struct.pack("i", fd)
         sock.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
 
 
@@ -62,7 +62,7 @@ def receive(sock: _socket.socket) -> tuple[dict[str, Any] | None, int | None]:
     fd = None
     for level, kind, rights in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            fd = array.array("i", rights[:4])[0]
+            fd = struct.unpack_from("i", rights)[0]
     return documents.parse(data), fd
 
 

@@ -22,7 +22,6 @@ from runtime.cgroup import cgroup, stats
 from runtime.errors import Conflict, Invalid, LabError, NotFound, to_data
 from runtime.kernel import processes
 from runtime.oci import create as oci
-from runtime.oci import exec as oci_exec
 from runtime.oci import plan as oci_plan
 from runtime.shim import protocol, removal
 from runtime.shim.evidence import Evidence
@@ -366,6 +365,8 @@ class Shim:
         stdio = streams.open_null() if process.get("terminal") else \
             streams.open_pipes(ask.get("stdin", False))
         plan = self.init.plan
+        from runtime.oci import exec as oci_exec  # not on the way of a start
+
         try:
             started = oci_exec.start_process(process, self.init.pid, self.init.pidfd, self.group,
                                              stdio, b"" if ask.get("privileged") else plan.filter,

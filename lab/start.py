@@ -1,0 +1,113 @@
+"""Where the program begins: `python -I -S lab/start.py ARGUMENTS`, run by assets/bin/container-lab.
+
+Every command comes through here, so it imports nothing but os and sys before it knows which one it
+is. `run` and its like go on with our own light modules alone; the lab, lessons and the doctor get
+the installed packages first.
+
+    container-lab                the lab
+    container-lab lesson …       the course, line by line
+    container-lab doctor         what this host can do
+    container-lab oci …          the OCI runtime
+    container-lab run …          everything else: the command line, in Docker's words
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OURS = ("lab", "lesson", "doctor", "oci", "screenshots")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program; its exit code."""
+    if HERE not in sys.path:
+        sys.path.insert(0, HERE)
+    rest, root = global_root(arguments)
+    word = rest[0] if rest else "lab"
+    if word not in OURS:
+        return docker_word(word, arguments)
+    try:
+        return own(word, rest[1:], root)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def docker_word(word: str, arguments: list[str]) -> int:
+    """A command in Docker's words. Leaves at once: tearing an interpreter down takes 4 ms."""
+    # A short process that makes no cycles worth collecting.
+    gc.disable()
+    if word in ("run", "start"):
+        from runtime.shim import spare
+
+        spare.fork()
+    from runtime.client import cli
+
+    code = cli.main(arguments)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 141
+    os._exit(code)
+
+
+def global_root(arguments: list[str]) -> tuple[list[str], str | None]:
+    """The arguments without a leading --root DIR, and DIR."""
+    if arguments[:1] == ["--root"] and len(arguments) > 1:
+        return arguments[2:], arguments[1]
+    if arguments and arguments[0].startswith("--root="):
+        return arguments[1:], arguments[0].partition("=")[2]
+    return arguments, os.environ.get("CONTAINER_LAB_ROOT") or None
+
+
+def own(word: str, arguments: list[str], root: str | None) -> int:
+    """The commands that are not Docker's."""
+    if root is not None:
+        os.environ["CONTAINER_LAB_ROOT"] = root = os.path.abspath(root)
+    if word == "oci":
+        from runtime.oci import cli as oci_cli
+
+        return oci_cli.main(arguments)
+    add_packages()
+    if word == "lesson":
+        from lab.course import cli as course_cli
+
+        return course_cli.main(arguments, root)
+    if word == "doctor":
+        from lab.course.catalogue import requirements
+        from runtime.client import doctor
+
+        return doctor.main(arguments, root, requirements())
+    if arguments:
+        sys.stderr.write(f"container-lab: {word} takes no arguments: {' '.join(arguments)}\n")
+        return 125
+    from lab import app
+
+    return app.run(root)
+
+
+def add_packages() -> None:
+    """-S left site-packages out; Textual and its kind live there."""
+    import site
+
+    known = [os.path.dirname(HERE), HERE]
+    for folder in [*known, *installed()]:
+        if os.path.isfile(os.path.join(folder, "textual", "__init__.py")):
+            site.addsitedir(folder)
+            return
+
+
+def installed() -> list[str]:
+    """The site-packages of the interpreter's environment."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return [os.path.join(os.path.dirname(os.path.dirname(sys.executable)), "lib", version,
+                         "site-packages")]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -79,10 +79,12 @@ def own(word: str, arguments: list[str], root: str | None) -> int:
 
         return course_cli.main(arguments, root)
     if word == "doctor":
-        from lab.course.catalogue import requirements
+        from lab.course.loader import Course
         from runtime.client import doctor
 
-        return doctor.main(arguments, root, requirements())
+        lessons = [(lesson.id, lesson.title, list(lesson.requires))
+                   for track in Course.load().tracks for lesson in track.lessons]
+        return doctor.main(arguments, root, lessons)
     if arguments:
         sys.stderr.write(f"container-lab: {word} takes no arguments: {' '.join(arguments)}\n")
         return 125

@@ -6,6 +6,7 @@ Speaks plain sentences: no boxes, no colours, no signs to be spelled out. Reads 
     r          run the lines shown                            b  one step back
     e          a shell of your own, `exit` comes back         s  skip this step
     docker …   any other line runs in the student's shell     q  stop; everything is kept
+    ! …        a line for the shell, where an answer is asked for
 
 Everything that happens goes through the same Stepper as the screen's.
 """
@@ -24,6 +25,8 @@ from lab.course.solve import wait
 from lab.course.stepper import SURE, Stepper
 from runtime.errors import LabError
 
+# A line that begins so is no answer to a question; `!` makes any line a command.
+LOOKING = ("docker", "cat", "grep", "ls", "readlink", "ps", "findmnt", "lsns", "stat")
 MARKS = re.compile(r"\*\*|(?<![\w`])\*(?=\w)|(?<=\w)\*(?![\w`])")
 
 
@@ -123,7 +126,10 @@ class Line:
         return "\0"
 
     def _read(self) -> None:
-        self._command("Enter goes on (? lists the keys): ")
+        before = self.stepper.index
+        while self._command("Enter goes on (? lists the keys): ") == "\0":
+            if self.stepper.index != before:
+                return
 
     def _predict(self) -> None:
         before = self.stepper.index
@@ -194,8 +200,8 @@ class Line:
             words = self._command("Your answer (or a command, to look): ")
             if words in ("", "\0"):
                 continue
-            if words.split()[0] in ("docker", "cat", "grep", "ls", "readlink", "ps", "findmnt"):
-                self._shell(words)
+            if words.startswith("!") or words.split()[0] in LOOKING:
+                self._shell(words.removeprefix("!"))
                 continue
             try:
                 result = self.stepper.answer(words)

@@ -35,10 +35,10 @@ PHASES = ("isolate", "root", "limit", "drop", "exec")
 
 def missing(name: str, context: Context) -> str:
     """Why there is no container of that name, as far as one can see."""
-    begun = context.attempt.started_ns
-    for event in reversed(context.world.events(begun)):
+    for event in reversed(context.world.events(context.attempt.started_ns)):
         if _actor(event).get("name") == name and event.get("Action") == "destroy":
             return f"{name} was here, and has been removed"
+    begun = context.record.started_ns
     newest = next((one for one in context.world.containers() if one.created_ns >= begun), None)
     if newest:
         return f"no container is called {name}; the newest is {newest.name}"

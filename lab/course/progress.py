@@ -96,6 +96,11 @@ class Progress:
         kept = self._data["lessons"].get(lesson_id, {}).get("attempt")
         return Attempt.from_data(kept) if kept else None
 
+    def values_elsewhere(self, lesson_id: str) -> set[str]:
+        """Every value of the other lessons' attempts, among them the names they use."""
+        return {value for name, entry in self._data["lessons"].items() if name != lesson_id
+                for value in (entry.get("attempt") or {}).get("vars", {}).values()}
+
     def keep(self, attempt: Attempt) -> None:
         """Write the attempt. A disk that is full is a notice, not the end of the lesson."""
         try:

@@ -82,8 +82,10 @@ class Stepper:
     def _begin(self, number: int) -> Attempt:
         seed = f"{self._progress.student}/{self.lesson.id}/{number}"
         taken = {one.name for one in self._world.containers()}
-        attempt = Attempt(self.lesson.id, number, time.time_ns(),
-                          variables.choose(self.lesson.variables, seed, taken))
+        taken |= self._progress.values_elsewhere(self.lesson.id)
+        chosen = variables.choose(self.lesson.variables, seed,
+                                  undo.naming_variables(self.lesson), taken)
+        attempt = Attempt(self.lesson.id, number, time.time_ns(), chosen)
         self._progress.tell(attempt, "", "began", vars=attempt.vars)
         return attempt
 

@@ -12,6 +12,7 @@ from typing import Any
 from lab.course.attempt import Attempt
 from lab.course.evidence import Facts, World
 from lab.course.lesson import Check, Lesson, Step, fill
+from lab.course.prose import variables_in
 
 # The word of each predicate that holds a container's name.
 NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "operations", "gone", "in")
@@ -19,10 +20,19 @@ NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "operations", 
 
 def names(lesson: Lesson, attempt: Attempt) -> set[str]:
     """Every container name that the lesson fixes: in its checks and in its solutions."""
+    return {fill(name, attempt.vars) for name in _templates(lesson)} - {"host", "self", ""}
+
+
+def naming_variables(lesson: Lesson) -> set[str]:
+    """The variables whose values are containers' names: {"name", "twin"}."""
+    return {variable for template in _templates(lesson) for variable in variables_in(template)}
+
+
+def _templates(lesson: Lesson) -> set[str]:
     found: set[str] = set()
     for step in lesson.steps:
         found |= _in_step(step)
-    return {fill(name, attempt.vars) for name in found} - {"host", "self", ""}
+    return found
 
 
 def names_made(step: Step) -> set[str]:

@@ -7,7 +7,8 @@
     port  = { int = [8100, 8199] }
 
 Seeded by the student's id, so that two neighbours get different ones and copying teaches nothing.
-A name that a container has already is passed over: a lesson never touches what it did not make.
+A name that a container has already, or that another lesson uses, is passed over: a lesson never
+touches what it did not make.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from lab.course.lesson import fill
 
 
 def choose(specifications: Mapping[str, Mapping[str, Any]], seed: str,
-           taken: Collection[str] = ()) -> dict[str, str]:
-    """The value of each variable, in the author's order, so that a later one may use an earlier."""
+           names: Collection[str] = (), taken: Collection[str] = ()) -> dict[str, str]:
+    """The value of each variable, in the author's order, so that a later one may use an earlier.
+
+    `names` are the variables that name containers: those avoid the values in `taken`.
+    """
     chosen: dict[str, str] = {}
     for name, made in specifications.items():
         dice = random.Random(f"{seed}/{name}")
         if "pick" in made:
-            chosen[name] = _free(dice.sample(made["pick"], len(made["pick"])), taken)
+            shuffled = dice.sample(made["pick"], len(made["pick"]))
+            chosen[name] = _free(shuffled, taken if name in names else ())
         elif "int" in made:
             chosen[name] = str(dice.randint(made["int"][0], made["int"][-1]))
         else:

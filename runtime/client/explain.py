@@ -129,6 +129,6 @@ COMMANDS = {
                           least=1, most=1),
     "clean": Command(clean, "", "Remove exactly what this program made and left on the host",
                      most=0,
-                     long="Ends what still runs under this root, and removes all of it: containers, "
-                          "images,\ncgroups, mounts, run files. Each is reported."),
+                     long="Ends what still runs under this root, and removes all of it: "
+                          "containers, images,\ncgroups, mounts, run files. Each is reported."),
 }

@@ -40,6 +40,10 @@ def execute(session: Session, given: Options, words: list[str]) -> int:
         "Privileged": given.get("privileged", False), "User": given.get("user", ""),
         "WorkingDir": given.get("workdir", ""), "Env": bodies.environment(given),
     }
+    if tty:
+        from runtime.client import terminal
+
+        body["ConsoleSize"] = list(terminal.size() or (0, 0))
     try:
         attachment = session.engine.exec(container.id, body)
     except Conflict:

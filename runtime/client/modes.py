@@ -68,8 +68,8 @@ def _restart(policy: str) -> None:
     if name in POLICIES:
         raise _later(f"--restart {policy}")
     if name not in ("", "no"):
-        raise Invalid(f"invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', "
-                      "'on-failure', or 'unless-stopped'")
+        raise Invalid(f"invalid restart policy: unknown policy '{name}'; use one of 'no', "
+                      "'always', 'on-failure', or 'unless-stopped'")
 
 
 def _others(given: Options) -> None:

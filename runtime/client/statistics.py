@@ -114,7 +114,8 @@ def _cpu(before: dict[str, Any] | None, now: dict[str, Any]) -> float:
     if before is None or not before["counters"] or not now["counters"]:
         return 0.0
     used = _cpu_ns(now) - _cpu_ns(before)
-    return max(0.0, 100 * used / max(1, now["at"] - before["at"]))
+    over: int = now["at"] - before["at"]
+    return max(0.0, 100 * used / max(1, over))
 
 
 def _cpu_ns(sample: dict[str, Any]) -> int:

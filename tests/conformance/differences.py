@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 
 Row = tuple[str, str, str]
 
-NONE = ("without --network a container has no network: Docker's bridge is not built yet, and none is "
-        "the honest default (`run --help` says so)")
+NONE = ("without --network a container has no network: Docker's bridge is not built yet, and none "
+        "is the honest default (`run --help` says so)")
 RUNTIME = "HostConfig.Runtime is our own runtime's name: containers do not run by runc"
 BUILD = "follows a build, which is not built yet"
 COMMIT = "follows a commit, which is not built yet"

@@ -1,8 +1,8 @@
 """Replays recorded conversations with a real dockerd against our own program.
 
 A transcript is a file of JSON lines, a scenario each: {"name", "area", "files", "steps"}; a step is
-{"argv", "stdin", "env", "stdout", "stderr", "code", "normalise", "ignore", "capture"}. Recorded from
-docker 28.2 with dockerd 26.1 (`transcripts/`), already normalised: ids, times and durations are
+{"argv", "stdin", "env", "stdout", "stderr", "code", "normalise", "ignore", "capture"}. Recorded
+from docker 28.2 with dockerd 26.1 (`transcripts/`), already normalised: ids, times and durations are
 placeholders. What a newer Docker answers otherwise is applied in `newer.py`; where we differ on
 purpose is listed in `differences.py`.
 """
@@ -140,7 +140,8 @@ class Program:
         containers = self("ps", "-aq")[0].split()
         if containers:
             self("rm", "-f", "-v", *containers)
-        for line in self("images", "-a", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")[0].splitlines():
+        images = self("images", "-a", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")[0]
+        for line in images.splitlines():
             name, _, ident = line.partition(" ")
             if name != "lab/base:latest":
                 self("rmi", "-f", ident if "<none>" in name else name)

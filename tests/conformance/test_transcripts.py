@@ -80,6 +80,9 @@ def test_scenario(scenario: Any, program: Any, tmp_path: Path,
     for name, value in counts.items():
         record_property(name, value)
     assert not wrong, "\n".join(_story(answer) for answer in wrong)
+    used = {differences.row_for(scenario.name, answer.argv) for answer in listed}
+    stale = [row for row in differences.rows_of(scenario.name) if row not in used]
+    assert not stale, "nothing needs these any more: take them out of differences.py"
 
 
 def _story(answer: Any) -> str:

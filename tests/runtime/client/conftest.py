@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -49,7 +49,8 @@ class FakeAttachment:
     """Gives back `script`, one (stream, data) a read; keeps what was written."""
 
     def __init__(self, script: list[tuple[str, bytes]]) -> None:
-        self.script, self.typed, self.sizes, self.closed = script, b"", [], False
+        self.script, self.typed, self.closed = script, b"", False
+        self.sizes: list[tuple[int, int]] = []
 
     def read(self) -> tuple[str, bytes]:
         return self.script.pop(0)
@@ -198,7 +199,7 @@ def engine() -> FakeEngine:
 def lab(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """Type a command line: `lab("run", "--rm", "lab/base")` → its code, stdout and stderr."""
-    monkeypatch.setattr(cli, "Session", lambda program: Session(program, engine=engine))
+    monkeypatch.setattr(cli, "Session", lambda program: Session(program, engine=cast("Any", engine)))
     monkeypatch.setenv("CONTAINER_LAB_PROGRAM", "docker")
 
     def typed(*argv: str) -> Answer:

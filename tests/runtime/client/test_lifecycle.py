@@ -1,4 +1,4 @@
-"""start, stop, kill, pause, rm, wait, prune: names for what went well, sentences for what did not."""
+"""start, stop, kill, pause, rm, wait, prune: a name for what went well, a sentence for what not."""
 
 from __future__ import annotations
 

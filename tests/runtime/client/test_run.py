@@ -31,7 +31,8 @@ def test_flags_become_dockers_body(body_of: Callable[..., dict[str, Any]]) -> No
         "Memory": 48 << 20, "MemorySwap": 64 << 20, "NanoCpus": 500_000_000, "CpuShares": 512,
         "PidsLimit": 20, "ReadonlyRootfs": True, "CapDrop": ["ALL"], "NetworkMode": "none",
         "Tmpfs": {"/t": "size=1m"}, "SecurityOpt": ["no-new-privileges"]}
-    assert {key: body[key] for key in ("User", "WorkingDir", "Hostname", "Labels", "Entrypoint")} == {
+    asked = ("User", "WorkingDir", "Hostname", "Labels", "Entrypoint")
+    assert {key: body[key] for key in asked} == {
         "User": "1000", "WorkingDir": "/tmp", "Hostname": "box", "Labels": {"a": "1", "b": ""},
         "Entrypoint": ["sh"]}
 

@@ -1,4 +1,4 @@
-"""The foreground, on a pty where there is one: keys, sizes, signals, and the terminal afterwards."""
+"""The foreground, on a pty: keys, sizes, signals, and the terminal afterwards."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_detach_keys_as_docker_spells_them() -> None:
 
 
 def on_a_pty(typed: bytes) -> tuple[int, bool, str, bytes]:
-    """Follow a Pipe in a child whose terminal we are: its code, is the terminal as before, sizes."""
+    """Follow a Pipe in a child whose terminal we are: code, terminal as before, sizes, output."""
     pid, master = pty.fork()
     if pid == 0:
         while terminal.size(0) == (0, 0):
@@ -77,8 +77,8 @@ def on_a_pty(typed: bytes) -> tuple[int, bool, str, bytes]:
         pass
     os.waitpid(pid, 0)
     os.close(master)
-    shown, code, restored, sizes = output.rsplit(b"|", 3)
-    return int(code), restored == b"True", sizes.decode(), shown
+    shown, *told = output.rsplit(b"|", 3)
+    return int(told[0]), told[1] == b"True", told[2].decode(), shown
 
 
 def test_on_a_terminal_control_c_is_a_key() -> None:

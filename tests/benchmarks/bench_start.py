@@ -18,8 +18,8 @@ import sys
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, SOURCE)
 
-from runtime.kernel import mounts, namespaces, processes
-from runtime.shim.zygote import Zygote
+from runtime.kernel import mounts, namespaces, processes  # noqa: E402  (the path comes first)
+from runtime.shim.zygote import Zygote  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import time
 
 from runtime import documents
 from runtime.engine import resources, spec, store
-from runtime.errors import Invalid, KernelError, NotFound
+from runtime.errors import Denied, Invalid, KernelError, NotFound
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -31,6 +31,7 @@ FROM_IMAGE = ("Entrypoint", "WorkingDir", "User", "StopSignal", "Volumes", "Expo
 def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
     """Make the container. Returns its id."""
     places = engine.places
+    need_root()
     reference = body.get("Image") or ""
     if not reference:
         raise Invalid("Config cannot be empty in order to create a container")
@@ -53,6 +54,13 @@ def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
         raise
     tell(places.root, "create", config)
     return ident
+
+
+def need_root() -> None:
+    """Said once and first: without root the host refuses at some point in the middle."""
+    if os.geteuid() != 0:
+        raise Denied(f"containers need root here, and you are uid {os.geteuid()}",
+                     "with sudo they run; lesson list, lesson show and doctor work without")
 
 
 def describe_wish(ident: str, image: Image, body: dict[str, Any]) -> dict[str, Any]:

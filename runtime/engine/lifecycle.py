@@ -36,6 +36,7 @@ CHAIN = ("failed to create task for container: failed to create shim task: OCI r
 
 def start(engine: Engine, container: Container, gate: str | None) -> None:
     """Get it a shim, and wait until its program runs. Raises why it does not."""
+    creation.need_root()
     attachment, report = engine.waiting.pop(container.id, (None, None))
     attached = attachment is not None
     try:

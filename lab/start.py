@@ -27,14 +27,16 @@ def main(arguments: list[str]) -> int:
         sys.path.insert(0, HERE)
     rest, root = global_root(arguments)
     word = rest[0] if rest else "lab"
-    if word not in OURS:
-        return docker_word(word, arguments)
     try:
+        if word not in OURS:
+            return docker_word(word, arguments)
         return own(word, rest[1:], root)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 141
+    except Exception as error:
+        return mistake(error)
 
 
 def docker_word(word: str, arguments: list[str]) -> int:
@@ -54,6 +56,15 @@ def docker_word(word: str, arguments: list[str]) -> int:
     except BrokenPipeError:
         code = code or 141
     os._exit(code)
+
+
+def mistake(error: Exception) -> int:
+    """What only a defect of ours can bring here: one line, and the way to see more."""
+    if os.environ.get("CONTAINER_LAB_TRACEBACK"):
+        raise error
+    sys.stderr.write(f"container-lab: a mistake of ours, {type(error).__name__}: {error} "
+                     "(CONTAINER_LAB_TRACEBACK=1 shows where; please report it)\n")
+    return 125
 
 
 def global_root(arguments: list[str]) -> tuple[list[str], str | None]:

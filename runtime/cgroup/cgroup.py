@@ -14,6 +14,7 @@ Sources: cgroups(7), Documentation/admin-guide/cgroup-v1/, cgroup-v2.rst.
 
 from __future__ import annotations
 
+import errno
 import os
 from time import monotonic, sleep
 
@@ -52,7 +53,23 @@ class Cgroup:
         return any(os.path.isdir(directory) for directory in self.directories())
 
     def create(self) -> None:
-        """Make the group, and its parents with their controllers handed down."""
+        """Make the group anew, all of it or nothing. Raises Conflict when it is in use.
+
+        Never the group of an earlier start: its counters would be counted to this one, and a group
+        that cgroup.kill was written to kills who is born into it.
+        """
+        made: list[str] = []
+        try:
+            for directory in self.directories():
+                self.make(directory)
+                made.append(directory)
+        except BaseException:
+            for directory in made:
+                files.rmdir(directory)
+            raise
+
+    def make(self, directory: str) -> None:
+        """Make one directory of the group, and its parents with what they hand down."""
         raise NotImplementedError
 
     def apply(self, resources: dict[str, Any]) -> None:
@@ -97,7 +114,8 @@ class Cgroup:
 
     def processes(self) -> list[int]:
         """The pids in the group, as this process's PID namespace sees them."""
-        return [int(pid) for pid in (files.read(self.process_file()) or "").split()]
+        # One that cannot be seen from here is listed as 0, which to kill(2) is our own group.
+        return [int(pid) for pid in (files.read(self.process_file()) or "").split() if pid != "0"]
 
     def kill(self) -> None:
         """SIGKILL every process in the group; new ones forked meanwhile are met again."""
@@ -137,7 +155,21 @@ class Cgroup:
         """Write one control file of the group. Raises KernelError with its path."""
         files.write_control(f"{self.paths[controller]}/{name}", text)
 
-    def make_directory(self, directory: str) -> bool:
+    def make_anew(self, directory: str) -> None:
+        """mkdir; an empty one that is there already is removed first, one in use is a Conflict."""
+        try:
+            if not self.make_directory(directory):
+                files.rmdir(directory)
+                files.mkdir(directory)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            inside = (files.read(f"{directory}/cgroup.procs") or "").split()
+            raise Conflict(f"make control group {directory}: it is in use",
+                           f"processes {' '.join(inside)}" if inside else "") from None
+
+    @staticmethod
+    def make_directory(directory: str) -> bool:
         """mkdir, True when it was not there yet."""
         try:
             files.mkdir(directory)

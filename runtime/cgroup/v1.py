@@ -37,24 +37,24 @@ class CgroupV1(Cgroup):
         own = super().directories()
         return [*own, self.unified] if self.unified else own
 
-    def create(self) -> None:
-        for directory in self.directories():
-            if not self.make_with_parents(directory):
-                continue
-            # cpuset: a group with empty cpus or mems takes no process (ENOSPC). With
-            # clone_children the kernel fills in the parent's at mkdir.
-            if directory == self.paths.get("cpuset") and \
-                    not (files.read(f"{directory}/cpuset.cpus") or "").strip():
-                self.inherit_cpuset(directory)
+    def make(self, directory: str) -> None:
+        cpuset = directory == self.paths.get("cpuset")
+        self.make_parents(os.path.dirname(directory), cpuset)
+        self.make_anew(directory)
+        # cpuset: a group with empty cpus or mems takes no process (ENOSPC). With clone_children
+        # the kernel fills in the parent's at mkdir.
+        if cpuset and not (files.read(f"{directory}/cpuset.cpus") or "").strip():
+            self.inherit_cpuset(directory)
 
-    def make_with_parents(self, directory: str) -> bool:
-        above = os.path.dirname(directory)
-        if not os.path.isdir(above):
-            self.make_with_parents(above)
-            if directory == self.paths.get("cpuset"):
-                self.inherit_cpuset(above)
-                files.write_control(f"{above}/cgroup.clone_children", "1")
-        return self.make_directory(directory)
+    def make_parents(self, directory: str, cpuset: bool) -> None:
+        """The groups above, as far as they are missing."""
+        if os.path.isdir(directory):
+            return
+        self.make_parents(os.path.dirname(directory), cpuset)
+        self.make_directory(directory)
+        if cpuset:
+            self.inherit_cpuset(directory)
+            files.write_control(f"{directory}/cgroup.clone_children", "1")
 
     @staticmethod
     def inherit_cpuset(directory: str) -> None:
@@ -141,7 +141,10 @@ class CgroupV1(Cgroup):
         # v1 delivers SIGKILL to a frozen process only once it is thawed, so thaw after the signal.
         if "freezer" in self.paths and self.frozen():
             for pid in self.processes():
-                os.kill(pid, 9)
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    continue
             self.thaw()
         super().kill()
 

@@ -37,13 +37,15 @@ class CgroupV2(Cgroup):
     def directories(self) -> list[str]:
         return [self.directory]
 
-    def create(self) -> None:
+    def make(self, directory: str) -> None:
         above = self.hierarchies.unified or ""
-        names = self.path.strip("/").split("/")
-        for name in names:
+        *parents, name = self.path.strip("/").split("/")
+        for parent in parents:
             self.hand_down(above)
-            above = f"{above}/{name}"
+            above = f"{above}/{parent}"
             self.make_directory(above)
+        self.hand_down(above)
+        self.make_anew(directory)
 
     @staticmethod
     def hand_down(directory: str) -> None:

@@ -115,10 +115,12 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         recorder.then = Wire(plan.gate)
     outer = observe(recorder)
     init: Init | None = None
+    made: Cgroup | None = None
     try:
         load_filter(plan, cache)
         with phase("limit"):
             group.create()
+            made = group
             group.apply((plan.spec.get("linux") or {}).get("resources") or {})
         init = clone_init(plan, group, stdio, recorder)
         if born is not None:
@@ -130,7 +132,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     except BaseException as error:
         # Held starts may be refused at any point: the way back must not ask the gate again.
         observe(None)
-        undo(init, group)
+        # Only what is ours: where create failed, the group may be another container's.
+        undo(init, made)
         if init is not None and isinstance(error, LabError):
             error.operations = init.birth_certificate()  # type: ignore[attr-defined]
         raise
@@ -194,7 +197,7 @@ def write_maps(pid: int, linux: dict[str, Any]) -> None:
         files.write_control(f"/proc/{pid}/{kind}_map", "".join(lines))
 
 
-def undo(init: Init | None, group: Cgroup) -> None:
+def undo(init: Init | None, group: Cgroup | None) -> None:
     """Take back a start that failed: the process, then the group it was in."""
     if init is not None:
         try:
@@ -203,5 +206,6 @@ def undo(init: Init | None, group: Cgroup) -> None:
             pass  # gone already, which is what we want
         init.reap()
         init.close()
-    group.kill()
-    group.remove()
+    if group is not None:
+        group.kill()
+        group.remove()

@@ -1,6 +1,6 @@
 """Start to exit of `true`: us warm, us by command line, and what else starts containers here.
 
-`make bench`, or `tests/benchmarks/bench_start.py [--rounds 30]`, as root; the costs of the small
+`make bench ARGS="--rounds 30 --rest-ms 50"`, as root, or the file itself; the costs of the small
 parts come first (bench_operations). Two processes: this one forks the one that races, waits, and
 removes whatever is left, also after Ctrl-C. The race has a mount namespace of its own: crun 1.8
 refuses a hybrid host while it sees /sys/fs/cgroup/unified, and the host's mounts are not touched.
@@ -83,7 +83,6 @@ def race_inside(work: str, group: str) -> int:
     try:
         from tests.benchmarks import bundles, contestants, rounds
 
-        number = int(sys.argv[sys.argv.index("--rounds") + 1]) if "--rounds" in sys.argv else ROUNDS
         bundles.write_bundles(work, group)
         rows, left_out = [], []
         keep = frozenset([zygote.pid])
@@ -93,11 +92,17 @@ def race_inside(work: str, group: str) -> int:
                 left_out.append(f"{row.name} {row.bundle}: {reason}")
             else:
                 rows.append(row)
-        host = rounds.race(rows, number, keep)
+        host = rounds.race(rows, int(option("--rounds", ROUNDS)), keep,
+                           option("--rest-ms", rounds.REST_S * 1000) / 1000)
         print_report(rows, left_out, host)
         return 0
     finally:
         zygote.stop()
+
+
+def option(name: str, default: float) -> float:
+    """The number behind an option, without argparse: the zygote is forked from here."""
+    return float(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else default
 
 
 def private_mounts() -> None:

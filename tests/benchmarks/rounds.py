@@ -4,6 +4,10 @@ Run by bench_start. Wall time is from asking to knowing the exit code. CPU is us
 whole tree: of waited-for descendants (getrusage(2); the benchmark is a subreaper, so a shim that
 outlives its command line is waited for too), or, for shims forked by a zygote, who waits for none,
 of a control group. A Row holds milliseconds: Row("crun", "D", times=[33.7, 30.0], cpu=[20.4, 21]).
+
+Between two starts the host rests. A pid written to cgroup.procs waits for an RCU grace period
+(some 12 ms) unless another was written just before: with no rest, whoever comes after crun or runc
+would be spared that, and its place in the round would decide. With it each start is one after idle.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-PAUSE_S = 0.02
+REST_S = 0.05
 REAP_PATIENCE_S = 5.0
 QUIET_LOAD = 1.0
 
@@ -60,7 +64,7 @@ class Host:
         return max(self.load, self.others) <= QUIET_LOAD
 
 
-def race(rows: list[Row], rounds: int, keep: frozenset[int]) -> Host:
+def race(rows: list[Row], rounds: int, keep: frozenset[int], rest_s: float = REST_S) -> Host:
     """Run every row once a round, filling their times and cpu. `keep`: children never reaped."""
     load = os.getloadavg()[0]
     begun, busy, own = time.monotonic(), host_cpu_s(), tree_cpu_s(rows)
@@ -72,7 +76,7 @@ def race(rows: list[Row], rounds: int, keep: frozenset[int]) -> Host:
             row.run(number)
             row.times.append((time.perf_counter() - start) * 1000)
             reap(keep)
-            time.sleep(PAUSE_S)
+            time.sleep(rest_s)
             row.cpu.append((row_cpu_s(row) - cpu) * 1000)
     others = (host_cpu_s() - busy) - (tree_cpu_s(rows) - own)
     return Host(load, max(0.0, others / (time.monotonic() - begun)))

@@ -27,7 +27,7 @@ BUNDLE_WORDS = {"D": "with seccomp", "P": "without"}
 
 def table(rows: list[Row], left_out: list[str], host: Host) -> list[str]:
     """Every row, those left out, and the ratios."""
-    lines = ["start to exit of true, milliseconds; D: Docker-like with seccomp, P: without", "",
+    lines = ["start to exit of true after a rest, ms; D: Docker-like with seccomp, P: without", "",
              f"{'':34}{'n':>4}{'min':>8}{'q1':>8}{'median':>8}{'q3':>8}{'spread':>8}{'CPU':>8}"]
     for row in rows:
         first, third = row.quartiles

@@ -139,7 +139,8 @@ class Line:
             if words in ("", "\0"):
                 continue
             try:
-                self.stepper.predict(words, self._sure())
+                option = self.stepper.option(words)
+                self.stepper.predict(option, self._sure())
             except LabError as error:
                 self._say(f"{error}")
         if self.stepper.index == before:

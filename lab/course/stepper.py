@@ -13,43 +13,18 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from lab.course import checks, undo, variables
+from lab.course import cards, checks, undo, variables
 from lab.course.attempt import Attempt, Record
+from lab.course.cards import Card, Phase
 from lab.course.evidence import EngineWorld, World
 from lab.course.lesson import Lesson, Step, fill
-from lab.course.predicates import PHASES
 from lab.course.progress import Progress
 from lab.course.result import Context, Result
 from runtime.errors import Conflict, Invalid
 
 SURE = ("", "guess", "fairly", "sure")
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """The student's prediction beside the kernel's answer, in the options' wording."""
-
-    said: str
-    sure: str
-    kernel: str
-    right: bool
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase of a start: Phase("isolate", ("unshare", "write_control"), 412).
-
-    What the shim does first is "prepare". The name of the others is "?" until the question about
-    them is answered.
-    """
-
-    name: str
-    operations: tuple[str, ...]
-    microseconds: int
 
 
 class Stepper:
@@ -161,7 +136,7 @@ class Stepper:
                 raise Conflict(f"step {self.step.id} asks for no prediction")
             if self._record.prediction:
                 raise Conflict("your prediction is locked")
-            key = self._option(option)
+            key = self.option(option)
             if sure not in SURE:
                 raise Invalid(f"how sure: {sure} (guess, fairly or sure)")
             record = self._record
@@ -173,7 +148,7 @@ class Stepper:
         """The option locked in at this step."""
         return self._record.prediction or None
 
-    def _option(self, text: str) -> str:
+    def option(self, text: str) -> str:
         """The option's key, of its key, its number or its wording. Raises Invalid."""
         for number, (key, words) in enumerate(self.options(), 1):
             if text.strip().lower() in (key.lower(), str(number), words.strip().lower()):
@@ -212,7 +187,7 @@ class Stepper:
         assert equals is not None
         given = text
         if self.step.option_keys:
-            given = self._option(text).replace("-", " ")
+            given = self.option(text).replace("-", " ")
         result = checks.judge(equals, given, self._context())
         if result.passed or result.observed.startswith("nothing to compare"):
             return result
@@ -222,7 +197,7 @@ class Stepper:
                       result.source_path, result.sentence)
 
     def _explained(self, text: str) -> Result:
-        key = self._option(text)
+        key = self.option(text)
         wording = dict(self.options())
         return Result(key == self.step.correct, wording[self.step.correct], wording[key], "",
                       "you explained it")
@@ -311,30 +286,14 @@ class Stepper:
 
     def card(self) -> Card | None:
         """You said, the kernel said: once the step that finds out is passed."""
-        for step in self.lesson.steps:
-            record = self._attempt.record(step.id)
-            if step.kind != "predict" or not record.prediction:
-                continue
-            runs = [one for one in self.lesson.steps if step.id in one.needs]
-            if self.step not in (step, *runs):
-                continue
-            if all(self._attempt.record(one.id).passed for one in runs):
-                wording = {key: self._fill(words) for key, words in step.options}
-                evidence = self._attempt.record(runs[0].id).evidence if runs else ""
-                return Card(wording[record.prediction], record.sure, wording[step.correct],
-                            record.right, evidence)
-        return None
+        return cards.card(self.lesson, self._attempt, self.step)
 
     def phases(self) -> list[Phase]:
         """The start of this step's container, phase by phase; nothing before it has started."""
         if not self.step.container:
             return []
-        hidden = () if self.passed else PHASES
         rows = self._world.operations(self._fill(self.step.container))
-        return [Phase("?" if name in hidden else name,
-                      tuple(str(row.get("name")) for row in group),
-                      sum(int(row.get("ns") or 0) for row in group) // 1000)
-                for name, group in _grouped(rows).items()]
+        return cards.phases(rows, hidden=not self.passed)
 
     # Moving
 
@@ -403,14 +362,3 @@ class Stepper:
     def _tell(self, what: str, **detail: Any) -> None:
         self._progress.keep(self._attempt)
         self._progress.tell(self._attempt, self.step.id, what, **detail)
-
-
-def _grouped(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The operations by phase; what the shim does before the process exists is `prepare`."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        name = str(row.get("phase") or "prepare")
-        if row.get("by") == "shim" and name == "limit":
-            name = "prepare"
-        groups.setdefault(name, []).append(row)
-    return groups

@@ -252,7 +252,8 @@ def test_watching_hides_the_names_until_they_are_given(begin, world):
         stepper.answer("1")
     name = stepper.vars["name"]
     world.put(name)
-    rows = [("shim", "limit", "mkdir"), ("shim", "isolate", "clone3"), ("init", "isolate", "setsid"),
+    rows = [("shim", "limit", "mkdir"), ("shim", "isolate", "clone3"),
+            ("init", "isolate", "setsid"),
             ("init", "root", "mount"), ("init", "limit", "write_control"),
             ("init", "drop", "capset"), ("init", "exec", "execve")]
     world.certificate[name] = [{"by": by, "phase": phase, "name": operation, "ns": 1500}

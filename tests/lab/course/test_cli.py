@@ -1,0 +1,111 @@
+"""The lesson command: lists, JSON, exit codes, and one line for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab.course import cli
+from lab.course.progress import Progress
+
+
+@pytest.fixture
+def lesson(tmp_path, capsys, monkeypatch):
+    """Run the command in a lab of its own: (exit code, stdout, stderr)."""
+    monkeypatch.delenv("CONTAINER_LAB_ROOT", raising=False)
+
+    def run(*arguments):
+        code = cli.main(list(arguments), str(tmp_path))
+        return code, *capsys.readouterr()
+    return run
+
+
+def test_list_as_json_has_what_a_program_needs(lesson):
+    code, out, err = lesson("list", "--json")
+    rows = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [row["id"] for row in rows] == ["just-a-process", "throttled-and-killed",
+                                           "states-and-signals", "copy-up"]
+    for row in rows:
+        assert {"id", "level", "track", "minutes", "state"} <= set(row)
+        assert (row["level"], row["state"]) == ("core", "new")
+        assert 3 <= row["minutes"] <= 12
+
+
+def test_list_for_people(lesson):
+    code, out, _ = lesson("list")
+    assert "3·1 throttled-and-killed: Throttled, and killed (12 min, core, new)" in out
+
+
+def test_a_lesson_by_commands_alone(lesson, tmp_path):
+    assert lesson("show", "3.1")[1].startswith("3·1 Throttled, and killed, step 1 of 12: room")
+    code, out, _ = lesson("check")
+    assert (code, out) == (0, "\nNext: step 2 of 12, "
+                              "container-lab lesson show throttled-and-killed\n")
+    code, out, _ = lesson("check")
+    assert code == 1
+    assert "waits for your answer" in out
+    code, out, _ = lesson("check", "3.1", "3", "--sure", "fairly")
+    assert code == 0
+    assert "Locked." in out
+    code, out, _ = lesson("check", "--json")
+    data = json.loads(out)
+    assert (code, data["step"], data["passed"]) == (1, "throttle", False)
+    assert [result["passed"] for result in data["results"]] == [False] * 3
+    assert data["commands"][0].startswith("docker run -d --name ")
+    assert lesson("hint")[1].startswith("hint 1 of 3: Docker's flag")
+    assert [lesson("hint")[0] for _ in range(3)] == [0, 0, 1]
+    assert Progress.load(str(tmp_path)).state("throttled-and-killed") == "open"
+    assert lesson("reset")[0] == 0
+    assert Progress.load(str(tmp_path)).state("throttled-and-killed") == "new"
+
+
+def test_another_step_can_be_shown(lesson):
+    code, out, _ = lesson("show", "copy-up", "--step", "device", "--json")
+    assert json.loads(out)["id"] == "copy-up"
+    assert "UpperDir" in json.loads(out)["text"]
+    assert lesson("show", "copy-up", "--step", "nine")[0] == 1
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), [
+    (["run", "copyup"], 1, 'no such lesson: copyup (did you mean "copy-up"?)'),
+    (["show"], 2, "which lesson?"),
+    (["dance"], 2, "invalid choice: 'dance'"),
+    ([], 2, "COMMAND"),
+    (["list", "--colour"], 2, "unrecognized arguments: --colour"),
+    (["check", "3.1", "nonsense"], 1, "step room asks no question"),
+    (["lint", "/nowhere"], 1, ""),
+])
+def test_mistakes_are_one_line_and_an_exit_code(lesson, arguments, code, words):
+    given, out, err = lesson(*arguments)
+    assert given == code
+    assert words in err
+    assert err.count("\n") <= 1
+    assert "Traceback" not in out + err
+
+
+def test_lint(lesson, course_copy):
+    assert lesson("lint")[:2] == (0, "the course reads well\n")
+    toml = course_copy / "30-limits/throttled-and-killed/lesson.toml"
+    toml.write_text(toml.read_text().replace("check = [", "chek = [", 1))
+    code, out, _ = lesson("lint", str(course_copy))
+    assert code == 1
+    assert out == ("lessons/30-limits/throttled-and-killed/lesson.toml: step throttle: "
+                   'unknown key "chek" (did you mean "check"?)\n')
+
+
+def test_damaged_progress_is_one_line_and_the_command_goes_on(lesson, tmp_path):
+    (tmp_path / "progress").mkdir()
+    (tmp_path / "progress" / "progress.json").write_text('{"format": 1, "les')
+    code, out, err = lesson("list")
+    assert code == 0
+    assert "copy-up" in out
+    assert err.count("\n") == 1
+    assert "was damaged and is set aside as" in err
+
+
+def test_help_is_no_mistake(lesson):
+    code, out, _ = lesson("--help")
+    assert code == 0
+    assert "reset" in out

@@ -17,6 +17,7 @@ from lab.docker_line import docker_line
 from lab.snapshot import Effect, Happening, Leaf, Point, Row, View
 from runtime.errors import LabError
 from runtime.inspect import layers, mounts, namespaces, processes
+from runtime.inspect.capabilities import signal_name
 from runtime.inspect.cgroups import FILES, Usage, cpu_share, from_texts, usage
 from runtime.inspect.source import Source
 
@@ -244,11 +245,15 @@ def from_event(event: Mapping[str, Any]) -> Happening:
 
 def from_evidence(line: Mapping[str, Any]) -> Happening:
     """A line that the shim wrote: a counter that moved, a signal, an end."""
-    detail = " ".join(str(line[name]) for name in ("comm", "signal", "detail", "text")
-                      if line.get(name) not in (None, ""))
+    words = [str(line.get("comm") or "")]
+    if line.get("signal"):
+        words.append(f"SIG{signal_name(int(line['signal']))}")
+    if line.get("exit_code") is not None and not line.get("signal"):
+        words.append(f"exit {line['exit_code']}")
     before, after = line.get("from"), line.get("to")
     return Happening(
         float(line.get("time", 0.0)), str(line.get("who", "shim")), str(line.get("what", "")),
-        "" if before is None else str(before), "" if after is None else str(after), detail,
-        str(line.get("source") or ""), int(line.get("pid") or 0),
+        "" if before is None else str(before), "" if after is None else str(after),
+        " ".join(word for word in words if word), str(line.get("source") or ""),
+        int(line.get("pid") or 0),
     )

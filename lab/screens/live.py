@@ -37,6 +37,7 @@ class LiveScreen(LabScreen):
     def show(self, snapshot: Snapshot) -> None:
         self.query_one(LiveSide).show(snapshot)
         self.paint_cause()
+        self.paint_keys()
         if self.has_class("-card"):
             self._card()
 

@@ -47,6 +47,10 @@ class LabScreen(Screen[None]):
                               (160, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (SMALLEST[1], "-low"), (34, "-tall")]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys_for: tuple[int, frozenset[str]] | None = None
+
     @property
     def lab(self) -> Lab:
         """The program."""
@@ -87,9 +91,15 @@ class LabScreen(Screen[None]):
 
     def paint(self) -> None:
         """Write the lines that do not come from the kernel: the keys."""
-        keys = self.query("#keys").results(LiveTable)
-        for one in keys:
-            one.put([actions.key_line(self.NAME, self.size.width, self.unavailable())])
+        if self.is_mounted:
+            self.paint_keys()
+
+    def paint_keys(self) -> None:
+        """The key line: what can be done now."""
+        key = (self.size.width, self.unavailable())
+        if key != self._keys_for:
+            self._keys_for = key
+            self.line_of("keys").put([actions.key_line(self.NAME, *key)])
 
     def unavailable(self) -> frozenset[str]:
         """The actions that would do nothing now, left out of the key line."""

@@ -7,14 +7,16 @@ the shim kept. With it the card behind `w`: what the kernel, the shim and Docker
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.glyphs import G
 from lab.snapshot import Happening, View
 from lab.widgets.line import BLANK, Line, Span, line, width_of
 from lab.widgets.quantities import clock, exit_words, fraction
 
-# What the engine tells of every container is not a cause of its death.
+# What the engine tells of every container is not a cause of its death; the end is said last.
 ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec_create", "exec_start",
-                      "exec_die", "destroy", "unpause", "thaw"})
+                      "exec_die", "destroy", "unpause", "thaw", "oom", "exited", "die"})
 
 
 def cause(view: View | None, width: int, ready: str = "") -> Line:
@@ -26,7 +28,8 @@ def cause(view: View | None, width: int, ready: str = "") -> Line:
     if view.throttled_now:
         count = view.usage.nr_throttled if view.usage else 0
         return line(Span(" cause  ", "name"),
-                    Span(f"the quota is used up in every period: nr_throttled {count}", "pressure"))
+                    Span(f"{G.pressure} the kernel holds it back until the next period: "
+                         f"nr_throttled {count}", "pressure"))
     if view.row.status == "paused":
         return line(Span(" cause  ", "name"),
                     Span("the freezer holds every process of the group (cgroup.freeze 1)",
@@ -43,9 +46,8 @@ def _pid_words(view: View) -> str:
 
 def _story(view: View, width: int) -> Line:
     """The last things that happened, as many as fit, the death itself always."""
-    told = [one for one in view.happenings if one.what not in ORDINARY]
-    words = _unique([_words(one, view) for one in told])
-    words = [word for word in words if not word[1].startswith("exit ")]
+    told = merged([one for one in view.happenings if one.what not in ORDINARY])
+    words = [_words(one) for one in told]
     code = view.row.exit_code
     end = (fraction(view.row.finished_s) if view.row.finished_s else "", f"exit {code}",
            "dead" if code else "calm")
@@ -55,9 +57,26 @@ def _story(view: View, width: int) -> Line:
         made = _joined(head, parts)
         if width_of(made) <= width:
             break
-        # The beginning of the story is the least: the end says what is on the screen elsewhere.
-        parts.pop(0)
+        parts.pop(_least(parts))
     return Line(tuple(_joined(head, parts)))
+
+
+def _least(parts: list[tuple[str, str, str]]) -> int:
+    """The part to leave out first: not the kill, not the end, else the oldest."""
+    return next((at for at, (_, what, _) in enumerate(parts[:-1])
+                 if not what.startswith("oom_kill")), 0)
+
+
+def merged(told: list[Happening]) -> list[Happening]:
+    """A counter that was read twice on its way is told once, from where to where."""
+    found: dict[str, Happening] = {}
+    for one in told:
+        known = found.get(one.what)
+        if known is not None and one.after and known.after == one.before:
+            found[one.what] = replace(known, after=one.after)
+        else:
+            found.setdefault(one.what, one)
+    return sorted(found.values(), key=lambda one: one.time_s)
 
 
 def _first(view: View, told: list[Happening]) -> float:
@@ -73,25 +92,16 @@ def _joined(head: str, parts: list[tuple[str, str, str]]) -> list[Span]:
     return spans
 
 
-def _words(one: Happening, view: View) -> tuple[str, str, str]:
+def _words(one: Happening) -> tuple[str, str, str]:
     """(when, what, role) of one happening."""
     when = fraction(one.time_s)
-    if one.what in ("die", "exit", "exited", "died"):
-        return when, f"exit {view.row.exit_code}", "dead"
     if one.after:
-        arrow = "→" if G.arrow == "→" else G.arrow
         role = "dead" if one.what.startswith("oom") else "pressure"
-        return when, f"{one.what} {one.before}{arrow}{one.after}", role
+        return when, f"{one.what} {one.before}{G.arrow}{one.after}", role
+    if one.what == "signal":
+        return when, one.detail, "text"
     detail = f" {one.detail}" if one.detail and len(one.detail) < 24 else ""
     return when, f"{one.what}{detail}", "dead" if one.who == "kernel" else "text"
-
-
-def _unique(words: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """Engine and shim both tell of some things: the first to tell is enough."""
-    seen: dict[str, tuple[str, str, str]] = {}
-    for word in words:
-        seen.setdefault(word[1], word)
-    return list(seen.values())
 
 
 def card(view: View, width: int) -> list[Line]:

@@ -30,17 +30,16 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     if usage is None or not usage.paths:
         return [BLANK, line(Span(" no group yet: the engine makes it when the container starts",
                                  "dim"))]
+    plots = height >= PLOT_FROM and bool(view.points)
     rows = [
-        memory_row(usage, width), memory_spark(view, width), events_row(usage),
-        cpu_row(view, usage, width), cpu_spark(view, usage, width), throttle_row(usage),
+        memory_row(view, usage, width, plots), events_row(usage),
+        cpu_row(view, usage, width, plots), throttle_row(usage),
         quota_row(usage), *pids_row(usage), *pressure_row(usage), *more_memory(usage),
         *io_rows(usage),
     ]
-    if height >= PLOT_FROM:
-        rows = with_plots(view, usage, rows, width, height)
     if view.row.dead:
         rows.append(line(Span(" the group is gone; these are its last values", "dim")))
-    return rows
+    return with_plots(view, usage, rows, width, height) if plots else rows
 
 
 def entry(usage: Usage, file: str, *parts: Span | str, name: str = "") -> Line:
@@ -53,18 +52,27 @@ def entry(usage: Usage, file: str, *parts: Span | str, name: str = "") -> Line:
                 source=path)
 
 
-def memory_row(usage: Usage, width: int) -> Line:
-    """memory.current 47.9M ▕████▏ of 48M · peak 48.0M."""
-    share = usage.memory_share
-    role = memory_role(usage)
-    room = max(8, min(28, width - 66))
+def memory_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
+    """memory.current 47.9M ▕▁▂▃▄▅▆▇██▏ of 48M  peak 48.0M."""
+    role, room = memory_role(usage), bar_room(width)
+    columns, _ = memory_columns(view, usage)
     return entry(
         usage, "memory.current",
         Span(f"{size(usage.memory_current or 0):>7} ", "strong", "memory.current"),
-        *gauge(share, room, role),
+        *(gauge(usage.memory_share, room, role) if plots else framed(columns, room)),
         Span(f" of {short_size(usage.memory_max)}", "text", "memory.max"),
         Span(f"  peak {size(usage.memory_peak)}" if usage.memory_peak is not None else "", "dim"),
     )
+
+
+def bar_room(width: int) -> int:
+    """The cells between the ends of a bar: what the numbers beside it leave."""
+    return max(8, min(40, width - NAME_WIDTH - 38))
+
+
+def framed(columns: list[Column], room: int) -> list[Span]:
+    """The last samples between two ends, in a single row."""
+    return [Span(G.left, "rule"), *spark(columns, room), Span(G.right, "rule")]
 
 
 def memory_role(usage: Usage) -> str:
@@ -78,14 +86,6 @@ def memory_columns(view: View, usage: Usage) -> tuple[list[Column], int]:
     """The samples against max, or against the most that was seen where there is no max."""
     top = usage.memory_max or max([point.memory for point in view.points] or [0]) or 1
     return [Column(point.memory / top, False, point.killed) for point in view.points], top
-
-
-def memory_spark(view: View, width: int) -> Line:
-    usage = view.usage
-    assert usage is not None
-    columns, _ = memory_columns(view, usage)
-    return line(Span(f" {'':<{NAME_WIDTH}}", "name"),
-                *spark(columns, max(10, min(60, width - NAME_WIDTH - 4)), "calm"))
 
 
 def events_row(usage: Usage) -> Line:
@@ -102,17 +102,17 @@ def events_row(usage: Usage) -> Line:
     return entry(usage, "memory.events", *(spans or [Span("not counted here", "dim")]))
 
 
-def cpu_row(view: View, usage: Usage, width: int) -> Line:
-    """cpu 0.50 CPU ▕█████▏ of 0.50."""
-    used = view.points[-1].cpus if view.points and view.row.alive else 0.0
-    limit = usage.cpu_limit
-    room = max(8, min(28, width - 66))
+def cpu_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
+    """cpu.stat 0.50 ▕█████▏ of 0.50 CPU, over the last second."""
+    recent = [point.cpus for point in view.points[-10:]]
+    used = sum(recent) / len(recent) if recent and view.row.alive else 0.0
+    limit, room = usage.cpu_limit, bar_room(width)
     role = "pressure" if view.throttled_now else "calm"
-    share = used / (limit or 1.0)
-    word = f" of {limit:.2f} CPU" if limit else " CPU, no quota"
+    columns, _ = cpu_columns(view, usage)
     return entry(usage, "cpu.stat", Span(f"{used:>7.2f} ", "strong", "cpu.used"),
-                 *gauge(share, room, role), Span(word, "text"),
-                 Span(f"  sum {duration(usage.usage_usec or 0)}", "dim"), name="cpu.stat")
+                 *(gauge(used / (limit or 1.0), room, role) if plots else framed(columns, room)),
+                 Span(f" of {limit:.2f} CPU" if limit else " CPU, no quota", "text"),
+                 Span(f"  sum {duration(usage.usage_usec or 0)}", "dim"))
 
 
 def cpu_columns(view: View, usage: Usage) -> tuple[list[Column], float]:
@@ -120,12 +120,6 @@ def cpu_columns(view: View, usage: Usage) -> tuple[list[Column], float]:
     # A bar that ends exactly at the quota would hide the shading: leave it a little head room.
     ceiling = top * 1.2
     return [Column(point.cpus / ceiling, point.throttled) for point in view.points], ceiling
-
-
-def cpu_spark(view: View, usage: Usage, width: int) -> Line:
-    columns, _ = cpu_columns(view, usage)
-    return line(Span(f" {'':<{NAME_WIDTH}}", "name"),
-                *spark(columns, max(10, min(60, width - NAME_WIDTH - 4)), "calm"))
 
 
 def throttle_row(usage: Usage) -> Line:
@@ -203,15 +197,14 @@ def io_rows(usage: Usage) -> list[Line]:
 
 def with_plots(view: View, usage: Usage, rows: list[Line], width: int,
                height: int) -> list[Line]:
-    """The numbers, with a plot in the place of each one-line history."""
-    spare = height - len(rows)
-    each = max(3, min(9, spare // 2 + 1))
+    """The numbers, with a plot under those of memory and under those of the CPU."""
+    each = max(3, min(12, (height - len(rows)) // 2))
     memory, top = memory_columns(view, usage)
     cpu, ceiling = cpu_columns(view, usage)
     limit = usage.memory_max is not None
-    above = plot(memory, width, each, short_size(top), "calm", limit=limit)
-    below = plot(cpu, width, each, f"{ceiling:.1f}", "calm", limit=False)
-    return [rows[0], *above, *rows[2:4], *below, *rows[5:]]
+    above = plot(memory, width, each, short_size(top), limit=limit)
+    below = plot(cpu, width, each, f"{ceiling:.1f}", limit=False)
+    return [*rows[:2], *above, *rows[2:4], *below, *rows[4:]]
 
 
 class CgroupsPane(Pane):

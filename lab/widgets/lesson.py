@@ -53,28 +53,35 @@ class LessonView:
 
 def lines(view: LessonView, width: int) -> list[Line]:
     """The whole step, top to bottom; the widget scrolls it."""
-    rows = _marked(prose(view.text, width), view)
+    rows = _marked(prose(view.text, width), view, width)
     rows += _question(view, width)
     rows += _commands(view, rows, width)
     rows += _phases(view, width)
     rows += _checks(view, width)
     rows += _output(view, width)
     rows += _said(view, width)
-    if view.notice:
-        rows += [BLANK, *(row for text in view.notice
-                          for row in wrapped(text, width, " ", " ", "pressure"))]
+    for text in view.notice:
+        rows += [line(Span(" ", "dim", "notice")), *wrapped(text, width, " ", " ", "pressure")]
     return rows
 
 
-def _marked(rows: list[Line], view: LessonView) -> list[Line]:
+def _marked(rows: list[Line], view: LessonView, width: int) -> list[Line]:
     """The command lines inside the prose say that `r` runs them."""
-    for number, row in enumerate(rows):
+    marked: list[Line] = []
+    for row in rows:
         text = row.text.strip()
-        if text and text in view.commands:
-            word = "runs" if view.running == text else "r runs it"
-            rows[number] = row._replace(right=(Span(f"{word} ", "focus"),), proof=text,
-                                        source="the line of this step")
-    return rows
+        known = text and text in view.commands
+        marked += _runnable(row, text, view, width) if known else [row]
+    return marked
+
+
+def _runnable(row: Line, command: str, view: LessonView, width: int) -> list[Line]:
+    """A command line with `r runs it` at its end, or under it where it is too long."""
+    words = (Span("runs " if view.running == command else "r runs it ", "focus"),)
+    row = row._replace(proof=command, source="the line of this step")
+    if cell_len(row.text) + 12 > width:
+        return [row, Line((), words)]
+    return [row._replace(right=words)]
 
 
 def _question(view: LessonView, width: int) -> list[Line]:
@@ -92,7 +99,7 @@ def _question(view: LessonView, width: int) -> list[Line]:
         wrap[0] = Line((Span(lead, "focus" if chosen else "dim"), *wrap[0].spans[1:]))
         rows += wrap
     if view.locked is None:
-        rows += [BLANK, _sureness(view)]
+        rows += [BLANK, *_sureness(view, width)]
     elif view.kind == "predict" and not view.card:
         rows += [BLANK, line(Span(f" {G.done} locked", "calm"),
                              Span(f", {SURE[view.sure]}" if view.asks_sure else "", "dim"),
@@ -100,33 +107,29 @@ def _question(view: LessonView, width: int) -> list[Line]:
     return rows
 
 
-def _sureness(view: LessonView) -> Line:
+def _sureness(view: LessonView, width: int) -> list[Line]:
     lock = (Span("enter", "key"), Span(" locks it ", "dim"))
     if not view.asks_sure:
-        return Line((), lock)
+        return [Line((), lock)]
     spans = [Span(" How sure are you? ", "text")]
     for number, word in enumerate(SURE):
         chosen = number == view.sure
         spans.append(Span(f" {G.here if chosen else ' '}{word} ", "strong" if chosen else "dim"))
-    return Line((*spans, Span("  ← → ", "dim")), lock)
+    if width < 64:
+        return [Line(tuple(spans)), BLANK, Line((Span(" "), *lock))]
+    return [Line((*spans, Span("  ← → ", "dim")), lock)]
 
 
 def _commands(view: LessonView, above: list[Line], width: int) -> list[Line]:
     """The command lines, unless the prose has shown them."""
-    shown = {row.text.strip().removesuffix("r runs it").strip() for row in above}
+    shown = {row.proof for row in above}
     left = [command for command in view.commands if command not in shown]
     if not left or (view.kind == "watch" and view.phases):
         return []
     rows = [BLANK]
     for command in left:
-        word = "runs" if view.running == command else "r runs it"
-        room = width - 14
-        if cell_len(command) > room:
-            rows += wrapped(command, room, "   ", "     ", "code")
-            rows[-1] = rows[-1]._replace(right=(Span(f"{word} ", "focus"),))
-            continue
-        rows.append(line(Span(f"   {command}", "code"), right=[Span(f"{word} ", "focus")],
-                         proof=command, source="the line of this step"))
+        wrap = wrapped(command, width, "   ", "     ", "code")
+        rows += [*wrap[:-1], *_runnable(wrap[-1], command, view, width)]
     return rows
 
 
@@ -152,7 +155,7 @@ def _checks(view: LessonView, width: int) -> list[Line]:
     for number, result in enumerate(view.results):
         sign, role = (G.done, "calm") if result.passed else (G.open, "dim")
         found = str(result.observed or "")
-        room = max(20, width * 3 // 5)
+        room = max(20, width - 8 - min(24, cell_len(found)))
         sentence = inline(fit(result.sentence or result.expected, room).rstrip(),
                           "text" if result.passed else "strong")
         free = width - sum(cell_len(span.text) for span in sentence) - 6
@@ -226,16 +229,12 @@ class LessonPanel(LiveTable):
     def show(self, view: LessonView) -> None:
         """Show the step as it is now."""
         before, self.view = self.view, view
-        count = len(self.rows)
         self.rebuild()
-        if len(self.rows) != count:
-            # Its height is that of its lines while it stands above the live pane.
-            self.refresh(layout=True)
         if before.text != view.text:
             self.top = 0
             self.refresh()
         elif self._news(before, view):
-            self.call_after_refresh(self.to_news)
+            self.to_news()
 
     @staticmethod
     def _news(before: LessonView, view: LessonView) -> bool:
@@ -244,13 +243,20 @@ class LessonPanel(LiveTable):
             before.locked)
 
     def to_news(self) -> None:
-        """Scroll to the end, but not past the first check: what was asked stays in sight."""
-        signs = (f" {G.done} ", f" {G.open} ")
-        first = next((number for number, row in enumerate(self.rows)
-                      if row.spans and row.spans[0].text in signs), len(self.rows))
-        self.top = min(first - 1, len(self.rows))
+        """Scroll to what is new: from the checks on when that fits, else to the last part."""
+        height, last = max(1, self.size.height), len(self.rows)
+        starts = [number for number, row in enumerate(self.rows) if self._begins_part(row)]
+        fitting = [number for number in starts if last - number <= height]
+        self.top = fitting[0] if fitting else starts[-1] if starts else 0
         self._clamp()
         self.refresh()
+
+    @staticmethod
+    def _begins_part(row: Line) -> bool:
+        """The first line of the checks, the output, the card, a hint."""
+        first = row.spans[0] if row.spans else Span("")
+        """Scroll to what is new: from the checks on when that fits, else to the last."""
+            first.text.startswith(" hint "))
 
     def build(self, width: int, height: int) -> Sequence[Line]:
         return lines(self.view, width)

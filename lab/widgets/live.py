@@ -35,6 +35,11 @@ ALIASES = {
 }
 
 
+# Below this width the tabs have short names, so that the container's name has room beside them.
+NARROW = 76
+SHORT = {"Namespaces": "NS", "Lifecycle": "Life", "Processes": "Procs"}
+
+
 def kind_of(word: str) -> str:
     """The pane that a lesson's word means: "memory" is "cgroups"."""
     word = word.partition(":")[0]
@@ -134,11 +139,13 @@ class LiveSide(Vertical):
         self.query_one("#proof", LiveTable).put([self._proof()])
 
     def _tabs(self) -> Line:
+        short = self.size.width < NARROW
         spans = [Span(G.rule * 2, "rule")]
         for number, pane in enumerate(PANES):
             here = self.active == pane.KIND
             mark = G.here if here else ""
-            spans.append(Span(f" {mark}{pane.TITLE} ", "focus" if here else "dim"))
+            title = SHORT.get(pane.TITLE, pane.TITLE) if short else pane.TITLE
+            spans.append(Span(f" {mark}{title} ", "focus" if here else "dim"))
             spans.append(Span(G.rule if number < len(PANES) - 1 else "", "rule"))
         name = _name(self.snapshot)
         right = (Span(f" {name} ", "strong"), Span(G.rule * 2, "rule")) if name else ()

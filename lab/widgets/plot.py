@@ -26,24 +26,22 @@ class Column(NamedTuple):
 
 
 def plot(columns: Sequence[Column], width: int, height: int, top: str, role: str = "calm",
-         bottom: str = "0", note: str = "", limit: bool = True, source: str = "",
-         proof: str = "") -> list[Line]:
-    """`height` lines, the newest sample at the right end; `top` labels the highest line."""
-    margin = max(len(top), len(bottom)) + 2
+         limit: bool = True) -> list[Line]:
+    """`height` lines, the newest sample at the right end; `top` labels the highest line.
+
+    With `limit` the highest line is a limit of the kernel's, and drawn as one.
+    """
+    margin = max(len(top), 1) + 2
     room = max(1, width - margin - 3)
     shown = list(columns[-room:])
-    blank = room - len(shown)
     rows = []
     for level in range(height - 1, -1, -1):
-        label = top if level == height - 1 else bottom if level == 0 else ""
-        axis = G.axis if label else G.upright
-        runs = _runs(shown, level, height, role, limit and level == height - 1)
-        ground = G.limit if limit and level == height - 1 else " "
-        rows.append(line(Span(f" {label:>{margin - 2}} ", "dim"), Span(axis, "rule"),
-                         Span(ground * blank, "rule"), *runs, source=source,
-                         proof=proof if level == height - 1 else ""))
-    if note and rows:
-        rows[0] = rows[0]._replace(right=())
+        label = top if level == height - 1 else "0" if level == 0 else ""
+        on_limit = limit and level == height - 1
+        rows.append(line(
+            Span(f" {label:>{margin - 2}} ", "dim"), Span(G.axis if label else G.upright, "rule"),
+            Span((G.limit if on_limit else " ") * (room - len(shown)), "rule"),
+            *_runs(shown, level, height, role, on_limit)))
     return rows
 
 
@@ -80,15 +78,3 @@ def spark(columns: Sequence[Column], width: int, role: str = "calm") -> list[Spa
     shown = list(columns[-width:])
     spans = [Span(" " * (width - len(shown)), "text")] if len(shown) < width else []
     return spans + _runs(shown, 0, 1, role, False)
-
-
-def time_axis(times: Sequence[float], width: int, label_width: int) -> Line:
-    """The line under a plot: how far back its first column lies."""
-    room = max(1, width - label_width - 5)
-    if len(times) < 2:
-        return line(Span(" " * (label_width + 2), "dim"))
-    shown = times[-room:]
-    reach = shown[-1] - shown[0]
-    blank = room - len(shown)
-    text = f"{G.upright}{reach:.0f} s before"
-    return line(Span(" " * (label_width + 3 + blank), "dim"), Span(text, "dim"))

@@ -33,7 +33,7 @@ def _row(leaf: Leaf, width: int, gone: bool) -> Line:
     process, status = leaf.process, f"/proc/{leaf.process.pid}/status"
     branch = "" if not leaf.depth else "  " * (leaf.depth - 1) + f"{G.last}{G.rule} "
     inside = str(process.inner_pid) if len(process.ns_pids) > 1 else G.dot
-    words = fit(branch + _command(leaf), max(16, width - 48))
+    words = fit(branch + _command(leaf), max(16, min(60, width - 48)))
     state = ("gone", "dim") if gone else _state(process)
     role = "strong" if leaf.part == "init" else "dim" if leaf.part == "shim" else "text"
     return line(

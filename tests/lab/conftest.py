@@ -111,7 +111,7 @@ def dead_view() -> View:
         Happening(started, "engine", "create"), Happening(started + 0.02, "engine", "start"),
         Happening(started + 0.114, "kernel", "max", "118", "231", source=GROUP),
         Happening(started + 0.131, "kernel", "oom_kill", "0", "1", source=GROUP),
-        Happening(started + 0.132, "shim", "killed", detail="hog SIGKILL"),
+        Happening(started + 0.132, "init", "signal", detail="hog SIGKILL"),
         Happening(started + 0.140, "engine", "die", detail="exit 137"),
     )
     spaces = tuple(

@@ -1,0 +1,322 @@
+"""Every screen at 80×24 and 120×40, driven by keys over views made by hand: what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
+from lab.screens.free import FreeScreen
+from lab.screens.lesson import LessonScreen
+from lab.snapshot import Snapshot
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+def text(lab) -> str:
+    """The screen as a terminal shows it."""
+    rows = lab.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in row) for row in rows)
+
+
+async def settle(pilot, snapshot: Snapshot | None = None) -> None:
+    if snapshot is not None:
+        pilot.app.post_message(Sampled(snapshot))
+    await pilot.pause(0.05)
+
+
+async def open_limits(pilot, snapshot: Snapshot) -> None:
+    """From home into the lesson on limits."""
+    await settle(pilot, snapshot)
+    await pilot.press("down", "enter")
+    await settle(pilot, snapshot)
+
+
+async def drive(lab, size, story) -> None:
+    async with lab.run_test(size=size) as pilot:
+        await story(pilot)
+
+
+def run(story, lab, size):
+    import asyncio
+
+    asyncio.run(drive(lab, size, story))
+
+
+@SIZES
+def test_home_is_the_course_map(lab, shown, size):
+    async def story(pilot):
+        await settle(pilot, shown)
+        seen = text(lab)
+        assert "root · Linux 6.18 · cgroup v1 ✔" in seen
+        for track in lab.course.tracks:
+            assert f"{track.number} {track.title}" in seen
+        assert "▸ ○ " in seen and "min" in seen
+        assert "Begin with the first lesson" in seen
+        assert "enter open" in seen.splitlines()[-1]
+
+    run(story, lab, size)
+
+
+def test_home_says_why_a_lesson_is_closed(lab, shown):
+    class Nothing:
+        """A report of a host without memory cgroups."""
+
+        def unmet(self, requires):
+            return []
+
+    async def story(pilot):
+        await settle(pilot, shown)
+        lab.trouble = "progress.json was damaged and is set aside"
+        lab.screen.paint()
+        await settle(pilot)
+        assert "was damaged and is set aside" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+@SIZES
+def test_a_prediction_is_locked_before_the_kernel_answers(lab, shown, size):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n")
+        await settle(pilot)
+        seen = text(lab)
+        assert "step 2 of" in seen and "How sure are you?" in seen and "enter locks it" in seen
+        await pilot.press("2", "right", "enter")
+        await settle(pilot)
+        seen = text(lab)
+        assert "✔ locked, sure" in seen and "How sure" not in seen
+        await pilot.press("1", "enter")
+        assert lab.screen.stepper.predicted() == lab.screen.stepper.step.option_keys[1]
+
+    run(story, lab, size)
+
+
+@SIZES
+def test_a_lesson_beside_the_kernel(lab, shown, size):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n")
+        await settle(pilot, shown)
+        await pilot.pause(0.5)
+        seen = text(lab)
+        assert "step 3 of" in seen and "✖ OOM" in seen
+        assert "docker run -d --name" in seen and "r runs it" in seen
+        assert "○ " in seen
+        assert "oom_kill 1" in seen and "nr_throttled 12" in seen
+        assert "max 118→231 · .131 oom_kill 0→1 · .132 hog SIGKILL · .140 exit 137" in seen
+        assert "y copies the proof" in seen
+
+    run(story, lab, size)
+
+
+def test_the_panes_are_tabs_and_zoom(lab, shown):
+    wanted = {"2": "private", "3": "overlay", "4": "EXITED 137", "5": "128 + 9 KILL",
+              "6": "3 operations"}
+
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        for digit, words in wanted.items():
+            await pilot.press(digit)
+            await settle(pilot)
+            assert words in text(lab), digit
+        await pilot.press("tab", "z")
+        await settle(pilot)
+        seen = text(lab)
+        assert "▸Limits" in seen and "A cgroup is a directory" not in seen
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "A cgroup is a directory" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_wide_screens_have_the_hood_beside(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await settle(pilot, shown)
+        rows = text(lab).splitlines()
+        assert any("Limits" in row and "Under the hood" in row for row in rows)
+        assert any("Lifecycle" in row and "Limits" not in row for row in rows)
+
+    run(story, lab, (200, 60))
+
+
+def test_y_copies_the_line_that_proves_the_value(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("y")
+        await settle(pilot)
+        proof = "cat /sys/fs/cgroup/memory/container-lab/ink/memory.usage_in_bytes"
+        assert lab.clipboard == proof
+        assert "copied" in text(lab) and "$ " in text(lab)
+        await pilot.press("down", "y")
+        assert lab.clipboard.endswith("memory.oom_control")
+
+    run(story, lab, (80, 24))
+
+
+def test_w_shows_why(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("w")
+        await settle(pilot)
+        seen = text(lab)
+        assert "ink is dead. Why?" in seen and "exit 137 = 128 + 9" in seen
+        assert "its cgroup had no page left" in seen
+        await pilot.press("w")
+        await settle(pilot)
+        assert "Why?" not in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_r_shows_the_line_its_output_and_its_exit(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n")
+        line = lab.screen.stepper.commands()[0]
+        lab.post_message(CommandStarted(line))
+        await settle(pilot)
+        assert "runs" in text(lab)
+        lab.post_message(CommandOutput("\x1b[31mUnable to find image\x1b[0m\n"))
+        lab.post_message(CommandEnded(line, 125))
+        await settle(pilot)
+        seen = text(lab)
+        assert "exit 125" in seen and "│ Unable to find image" in seen
+
+    run(story, lab, (80, 24))
+
+
+def test_next_says_what_is_missing_and_then_goes_on_without(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "n")
+        await settle(pilot)
+        assert "Not yet:" in text(lab) and lab.screen.stepper.index == 1
+        await pilot.press("n")
+        assert lab.screen.stepper.index == 2
+
+    run(story, lab, (80, 24))
+
+
+def test_a_hint_and_a_reset_that_asks_first(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n", "h")
+        await settle(pilot)
+        assert "hint 1 of 3" in text(lab)
+        await pilot.press("x")
+        await settle(pilot)
+        assert "x again resets this lesson" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_an_answer_is_typed_and_esc_leaves_the_line_not_the_lesson(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n", "n", "n")
+        await settle(pilot)
+        assert lab.screen.stepper.step.kind == "ask"
+        await pilot.press("4", "2", "q")
+        assert lab.screen.query_one("#answer").value == "42q"
+        await pilot.press("escape")
+        assert isinstance(lab.screen, LessonScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(lab.screen, LessonScreen)
+
+    run(story, lab, (80, 24))
+
+
+@SIZES
+def test_the_free_lab_lists_and_shows(lab, shown, size):
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, shown)
+        seen = text(lab)
+        assert "containers 1" in seen and "▸ ink" in seen and "✖ 137 OOM" in seen
+        assert "oom_kill 1" in seen
+        assert "d remove" in seen and "k kill" not in seen.splitlines()[-1].lower()
+        await pilot.press("slash", "z")
+        await settle(pilot)
+        assert "no container of that name" in text(lab)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "▸ ink" in text(lab)
+        await pilot.press("d")
+        await settle(pilot)
+        assert "d again destroys ink" in text(lab)
+
+    run(story, lab, size)
+
+
+def test_n_takes_a_docker_line(lab, shown, monkeypatch):
+    ran: list[list[str]] = []
+    monkeypatch.setattr(lab.commands, "run", lambda lines: ran.append(list(lines)) or True)
+
+    async def story(pilot):
+        await pilot.press("f", "n")
+        await settle(pilot)
+        assert isinstance(lab.screen, FreeScreen)
+        entry = lab.screen.query_one("#entry")
+        assert entry.value.startswith("docker run")
+        entry.value = "run --name x lab/base true"
+        await pilot.press("enter")
+        assert ran == [["docker run --name x lab/base true"]]
+
+    run(story, lab, (80, 24))
+
+
+@pytest.mark.parametrize("size", [(20, 5), (59, 24), (80, 17)])
+def test_a_terminal_too_small_says_what_it_needs(lab, shown, size):
+    async def story(pilot):
+        await settle(pilot, shown)
+        seen = " ".join(text(lab).split())
+        assert "needs 60×18" in seen and f"{size[0]}×{size[1]}" in seen
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot, shown)
+        assert "container-lab" in text(lab) and "needs 60×18" not in text(lab)
+
+    run(story, lab, size)
+
+
+@pytest.mark.parametrize("screen", ["home", "free"])
+def test_help_is_made_from_the_registry(lab, shown, screen):
+    from lab.actions import for_screen
+
+    async def story(pilot):
+        if screen == "free":
+            await pilot.press("f")
+        await pilot.press("question_mark")
+        await settle(pilot)
+        seen = text(lab)
+        assert for_screen(screen)[0].help in seen
+        await pilot.press("escape")
+
+    run(story, lab, (80, 40))
+
+
+def test_both_themes_and_no_colour(lab, shown):
+    async def story(pilot):
+        await settle(pilot, shown)
+        before = lab.theme
+        await pilot.press("t")
+        assert lab.theme != before
+        await settle(pilot)
+        assert "root · Linux" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_only_what_is_seen_is_read(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await settle(pilot)
+        assert lab.sampler.looks[-1][1] == frozenset({"usage"})
+        await pilot.press("3")
+        await settle(pilot)
+        assert lab.sampler.looks[-1][1] == frozenset({"mounts", "changes"})
+
+    run(story, lab, (80, 24))

@@ -255,8 +255,8 @@ class LessonPanel(LiveTable):
     def _begins_part(row: Line) -> bool:
         """The first line of the checks, the output, the card, a hint."""
         first = row.spans[0] if row.spans else Span("")
-        """Scroll to what is new: from the checks on when that fits, else to the last."""
-            first.text.startswith(" hint "))
+        begins = (" $ ", " you said         ", " hint ")
+        return first.key in ("check:0", "notice") or first.text.startswith(begins)
 
     def build(self, width: int, height: int) -> Sequence[Line]:
         return lines(self.view, width)

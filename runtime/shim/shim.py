@@ -63,6 +63,15 @@ def main(request: Request, report: _socket.socket) -> None:
         os._exit(0)
 
 
+def preload() -> None:
+    """Everything a start will import or look up, ahead of it: for those who wait for one."""
+    from runtime.cgroup import resources
+
+    cgroup.open_group("/container-lab")  # finds the hierarchies, imports the driver
+    documents.digest(b"")
+    assert resources
+
+
 def detach(keep: int) -> None:
     """Let go of everything the caller had: session, terminal, signals, descriptors, directory."""
     processes.setsid()

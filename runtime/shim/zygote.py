@@ -71,6 +71,7 @@ def wait_for_requests(sock: _socket.socket) -> None:
             os.dup2(null, fd)
         os.closerange(3, sock.fileno())
         os.closerange(sock.fileno() + 1, 4096)
+        shim.preload()
         # Pages that the collector never touches stay shared between all shims.
         gc.freeze()
         while True:

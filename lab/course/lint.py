@@ -115,6 +115,8 @@ def _text(lesson: Lesson, where: str, language: str, code: str) -> Iterator[str]
         shown = fill(line, widest)
         if len(shown) > WIDTH:
             yield f"{where}/{name}:{number}: {len(shown)} columns wide ({WIDTH} fit)"
+        if line.count("`") % 2 and not line.startswith("```"):
+            yield f"{where}/{name}:{number}: code between ` ` goes over the end of the line"
         for variable in variables_in(line):
             if variable not in lesson.variables:
                 yield f"{where}/{name}:{number}: unknown variable ${variable}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 
 from runtime import documents
 from runtime.errors import Conflict, from_data
@@ -37,14 +38,42 @@ def connect(run: str) -> _socket.socket:
     return sock
 
 
-def ask(run: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Ask one thing and return the answer. Raises what the shim could not do."""
-    sock = connect(run)
+def listener(run: str) -> int:
+    """The pid of the shim that listens there, by the kernel's word; 0 if nobody does. unix(7)"""
     try:
-        sock.sendall(protocol.message(b"J", request))
-        return Attachment(sock).answer()
+        sock = connect(run)
+    except Conflict:
+        return 0
+    try:
+        credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        return int.from_bytes(credentials[:4], sys.byteorder)
     finally:
         sock.close()
+
+
+def conversation(run: str, request: dict[str, Any]) -> Attachment:
+    """Ask for something that goes on. Raises what the shim could not do."""
+    attachment = Attachment(connect(run))
+    try:
+        attachment.say(request)
+        attachment.answer()
+    except BaseException:
+        attachment.close()
+        raise
+    return attachment
+
+
+def ask(run: str, request: dict[str, Any]) -> None:
+    """Ask for one thing and wait until it is done. Raises what the shim could not do."""
+    conversation(run, request).close()
+
+
+def discard(attachment: Attachment | None, report: _socket.socket | None) -> None:
+    """Close both ends of an attachment that came to nothing."""
+    if attachment is not None:
+        attachment.close()
+    if report is not None:
+        report.close()
 
 
 class Attachment:
@@ -57,9 +86,21 @@ class Attachment:
         self.frames = protocol.Frames()
         self.waiting: list[tuple[bytes, bytes]] = []
 
+    @property
+    def closed(self) -> bool:
+        """Was it closed at this end?"""
+        return self.sock.fileno() < 0
+
     def fileno(self) -> int:
         """To poll for input."""
         return self.sock.fileno()
+
+    def say(self, request: dict[str, Any]) -> None:
+        """The first frame: what is wanted. Raises Conflict when the shim is gone."""
+        try:
+            self.sock.sendall(protocol.message(b"J", request))
+        except OSError:
+            raise Conflict("ask the shim: it went away without an answer") from None
 
     def answer(self) -> dict[str, Any]:
         """The shim's first frame. Raises the error it carries."""
@@ -105,7 +146,11 @@ class Attachment:
         return bool(poll.poll(None if timeout_s is None else max(0, int(timeout_s * 1000))))
 
     def write(self, data: bytes) -> None:
-        """To the process's stdin. One that has ended takes nothing; that is no error."""
+        """To the process's stdin. One that has ended takes nothing; that is no error.
+
+        Blocks while the process does not read, which may be because it waits for its output to be
+        taken: who writes much reads in another thread.
+        """
         for start in range(0, len(data), 65536):
             self._send(protocol.frame(b"I", data[start:start + 65536]))
 

@@ -11,7 +11,7 @@ import os
 import time
 
 from runtime import documents
-from runtime.engine import resources, spec, store
+from runtime.engine import events, names, resources, signals, spec, store
 from runtime.errors import Denied, Invalid, KernelError, NotFound
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
@@ -41,18 +41,21 @@ def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
     config = describe_wish(ident, image, body)
     check(config)
     directory = places.container(ident)
-    bare = store.claim_name(places, name, ident)
-    config["Name"] = f"/{bare}"
+    bare = ""
     try:
+        os.mkdir(directory, 0o710)
+        bare = names.claim(places, name, ident)
+        config["Name"] = f"/{bare}"
         fill(directory, config, image)
     except BaseException as error:
+        if bare:
+            names.release(places, bare, ident)
         removal.remove_tree(directory)
-        os.unlink(f"{places.root}/names/{bare}")
         if isinstance(error, OSError) and not isinstance(error, KernelError):
             raise KernelError("create the container in", error.errno or 0, directory,
                               "nothing was left behind") from None
         raise
-    tell(places.root, "create", config)
+    events.tell(places.root, "create", config)
     return ident
 
 
@@ -106,8 +109,6 @@ def check(config: dict[str, Any]) -> None:
         if destination in seen:
             raise Invalid(f"Duplicate mount point: {destination}")
         seen.add(destination)
-    from runtime.engine import signals
-
     if wanted.get("StopSignal"):
         signals.number(wanted["StopSignal"])
 
@@ -119,7 +120,6 @@ def fill(directory: str, config: dict[str, Any], image: Image) -> None:
     next `clean` finds a directory without one. Only what outlives a power cut is flushed to disk,
     and a container that is removed at its end does not.
     """
-    os.mkdir(directory, 0o710)
     for name in ("rootfs", "upper", "work"):
         os.mkdir(f"{directory}/{name}", 0o755)
     own_files(directory, config)
@@ -172,17 +172,3 @@ def write(path: str, text: str) -> None:
     finally:
         os.close(fd)
 
-
-def attributes(config: dict[str, Any]) -> dict[str, str]:
-    """What every event of the container carries."""
-    return {**(config["Config"].get("Labels") or {}), "image": config["Config"]["Image"],
-            "name": config["Name"].lstrip("/")}
-
-
-def tell(root: str, action: str, config: dict[str, Any], **more: str) -> None:
-    """An event in Docker's shape, to events.jsonl."""
-    now = time.time_ns()
-    documents.append_line(f"{root}/events.jsonl", {
-        "Type": "container", "Action": action, "time": now // 1_000_000_000, "timeNano": now,
-        "Actor": {"ID": config["Id"], "Attributes": {**attributes(config), **more}},
-    })

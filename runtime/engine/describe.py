@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.engine.engine import Engine
-    from runtime.engine.store import Container
+    from runtime.engine.containers import Container
 
 # Docker's zero values; a request's own stand over them.
 HOST: dict[str, Any] = {

@@ -5,16 +5,18 @@ answers are Docker's own JSON, so the command line and an API need no translatio
 
     engine = Engine()                                    /var/lib/container-lab
     ident = engine.create("tea", {"Image": "lab/base", "Cmd": ["sh"], "HostConfig": {}})
-    engine.start("tea"); engine.wait("tea") → 0; engine.inspect("tea")["State"]["ExitCode"]
+    engine.start("tea"); engine.wait("tea") → 0
+    engine.inspect("tea")["State"]["ExitCode"]
 
-What a verb does is in a module of its own (creation, lifecycle, describe, why, …); this is the list.
+What a verb does is in a module of its own (creation, lifecycle, describe, …); this is the list.
 """
 
 from __future__ import annotations
 
-from runtime.engine import creation, launch, lifecycle, store
+from runtime.engine import containers, creation, events, launch, lifecycle
 from runtime.engine.connection import Attachment
-from runtime.engine.store import Container, Places
+from runtime.engine.containers import Container
+from runtime.engine.store import Places
 
 __all__ = ["Attachment", "Container", "Engine"]
 
@@ -66,11 +68,11 @@ class Engine:
 
     def find(self, reference: str) -> Container:
         """By name, id, or unique beginning of an id. Raises NotFound."""
-        return store.find(self.places, reference)
+        return containers.find(self.places, reference)
 
     def containers(self) -> list[Container]:
         """All of them, the newest first."""
-        return store.every(self.places)
+        return containers.every(self.places)
 
     # ------------------------------------------------------------ lifecycle
 
@@ -162,7 +164,7 @@ class Engine:
 
     def events(self, since_ns: int = 0) -> list[dict[str, Any]]:
         """What happened to containers, in order, in Docker's shape."""
-        return lifecycle.events(self.places, since_ns)
+        return events.read(self.root, since_ns)
 
     # ------------------------------------------------------------ images, and the end
 
@@ -176,6 +178,6 @@ class Engine:
 
     def clean(self) -> list[str]:
         """Remove everything of this lab from the host; what was done, a line each."""
-        from runtime.engine import repair
+        from runtime.engine import clean
 
-        return repair.clean(self.places)
+        return clean.clean(self.places)

@@ -8,17 +8,16 @@ Source: Docker Engine API, POST /containers/{id}/exec; moby daemon/exec.go.
 from __future__ import annotations
 
 from runtime import documents
-from runtime.engine import connection, creation, defaults, spec, users
-from runtime.engine.connection import Attachment
+from runtime.engine import connection, defaults, events, spec, users
 from runtime.errors import Conflict, Invalid
-from runtime.shim import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.engine.connection import Attachment
     from runtime.engine.engine import Engine
-    from runtime.engine.store import Container
+    from runtime.engine.containers import Container
 
 
 def exec_(engine: Engine, container: Container, body: dict[str, Any]) -> Attachment:
@@ -30,19 +29,12 @@ def exec_(engine: Engine, container: Container, body: dict[str, Any]) -> Attachm
         raise Conflict(f"container {container.id} is not running")
     if not body.get("Cmd"):
         raise Invalid("No exec command specified")
-    sock = connection.connect(container.run)
-    attachment = Attachment(sock)
-    try:
-        sock.sendall(protocol.message(b"J", {
-            "do": "exec", "process": process(container, body),
-            "stdin": bool(body.get("AttachStdin")), "privileged": bool(body.get("Privileged")),
-            "detach": bool(body.get("Detach")),
-        }))
-        attachment.answer()
-    except BaseException:
-        attachment.close()
-        raise
-    creation.tell(engine.root, f"exec_start: {' '.join(body['Cmd'])}", container.config)
+    attachment = connection.conversation(container.run, {
+        "do": "exec", "process": process(container, body),
+        "stdin": bool(body.get("AttachStdin")), "privileged": bool(body.get("Privileged")),
+        "detach": bool(body.get("Detach")),
+    })
+    events.tell(engine.root, f"exec_start: {' '.join(body['Cmd'])}", container.config)
     return attachment
 
 

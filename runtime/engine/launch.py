@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from runtime import documents
+from runtime.errors import Conflict
 from runtime.shim import spare
 
 import _socket
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     Launcher = Callable[[dict[str, Any], _socket.socket], None]
 
+# Shims forked from here: they are our children, and nobody else will wait for them.
+_forked: set[int] = set()
+
 HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -29,49 +34,79 @@ def launch(request: dict[str, Any], report: _socket.socket) -> None:
     """Use the spare if one waits; fork the shim, if this process has one thread; else afresh."""
     waiting = spare.take()
     if waiting is not None:
-        spare.launch(waiting, request, report)
-    elif len(sys._current_frames()) == 1 and len(os.listdir("/proc/self/task")) == 1:
+        try:
+            spare.launch(waiting, request, report)
+            return
+        except OSError:
+            waiting.close()  # it was killed; the way without it is only slower
+    if len(sys._current_frames()) == 1 and len(os.listdir("/proc/self/task")) == 1:
         fork(request, report)
     else:
         spawn(request, report)
+
+
+def either(first: Launcher, then: Launcher = launch) -> Launcher:
+    """A launcher that uses `first` (a zygote's) as long as it is there, and `then` after that."""
+
+    def launch_either(request: dict[str, Any], report: _socket.socket) -> None:
+        try:
+            first(request, report)
+        except Conflict as error:
+            # Never silently: the next one who looks at this start reads why it was a slow one.
+            documents.append_line(f"{request['directory']}/evidence.jsonl", {
+                "time": time.time(), "who": "engine", "what": "fallback", "text": str(error)})
+            then(request, report)
+
+    return launch_either
 
 
 def fork(request: dict[str, Any], report: _socket.socket) -> None:
     """The cheap way: everything is imported already."""
     from runtime.shim import shim
 
+    reap()
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         shim.main(request, report)
+    _forked.add(pid)
+
+
+def reap() -> None:
+    """Let go of shims of ours that have ended."""
+    for pid in list(_forked):
+        try:
+            ended = os.waitpid(pid, os.WNOHANG)[0]
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            _forked.discard(pid)
 
 
 def spawn(request: dict[str, Any], report: _socket.socket) -> None:
-    """The way for threaded programs: this interpreter again, as `python -I -S start.py shim`.
+    """The way for threaded programs: this interpreter again, as `python -I -S start.py ROOT`.
 
     A middle process starts it and ends, so that nobody here has to wait for the shim's end.
     """
+    import fcntl
+
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     start = os.path.join(HERE, "runtime", "shim", "start.py")
-    report_fd, request_fd = 3, 4
-    actions = [(os.POSIX_SPAWN_DUP2, os.dup(theirs.fileno()), request_fd),
-               (os.POSIX_SPAWN_DUP2, os.dup(report.fileno()), report_fd)]
-    # dup2 in order: neither source may be 3 or 4 itself, or the first would cover the second.
-    sources = []
-    for number, (_, source, goal) in enumerate(actions):
-        import fcntl
-
-        high = fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64)
-        os.close(source)
-        sources.append(high)
-        actions[number] = (os.POSIX_SPAWN_DUP2, high, goal)
+    # dup2 in order, to 3 and then to 4: neither source may be one of them, or be covered.
+    sources = [fcntl.fcntl(end.fileno(), fcntl.F_DUPFD_CLOEXEC, 64) for end in (report, theirs)]
+    actions = [(os.POSIX_SPAWN_DUP2, source, goal) for source, goal in zip(sources, (3, 4))]
     try:
         pid = os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", start, HERE],
                              {"PATH": os.environ.get("PATH", "")}, file_actions=actions)
         theirs.close()
-        ours.sendall(documents.encode(request).encode())
-        ours.close()
-        os.waitpid(pid, 0)
+        try:
+            ours.sendall(documents.encode(request).encode())
+        finally:
+            ours.close()
+            os.waitpid(pid, 0)
     finally:
+        theirs.close()
+        ours.close()
         for fd in sources:
             os.close(fd)

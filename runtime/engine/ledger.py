@@ -16,8 +16,11 @@ def made(root: str, kind: str, path: str, ident: str) -> None:
 
 
 def gone(root: str, kind: str, path: str) -> None:
-    """It is removed."""
-    documents.append_line(f"{root}/ledger.jsonl", {"gone": kind, "path": path})
+    """It is removed. On a full disk the line is lost: one too many again, and removing goes on."""
+    try:
+        documents.append_line(f"{root}/ledger.jsonl", {"gone": kind, "path": path})
+    except OSError:
+        return
 
 
 def standing(root: str, kind: str) -> list[str]:

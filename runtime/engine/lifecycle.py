@@ -13,10 +13,10 @@ import os
 import time
 
 from runtime import documents
-from runtime.engine import connection, creation, ledger, signals, spec, store
+from runtime.engine import connection, creation, events, ledger, signals, spec, store
 from runtime.engine.connection import Attachment
 from runtime.errors import Conflict, KernelError, LabError, NotFound
-from runtime.shim import protocol, removal
+from runtime.shim import removal
 
 import _socket
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.engine.engine import Engine
-    from runtime.engine.store import Container, Places
+    from runtime.engine.containers import Container
 
 KILL_PATIENCE_S = 10.0
 CHAIN = ("failed to create task for container: failed to create shim task: OCI runtime create "
@@ -38,16 +38,18 @@ def start(engine: Engine, container: Container, gate: str | None) -> None:
     """Get it a shim, and wait until its program runs. Raises why it does not."""
     creation.need_root()
     attachment, report = engine.waiting.pop(container.id, (None, None))
+    if attachment is not None and attachment.closed:  # attached, and thought better of it
+        connection.discard(attachment, report)
+        attachment = report = None
     attached = attachment is not None
     try:
         with store.Lock(container.directory):
-            status = container.status
+            status = settle(container)
             if status == "running":
                 return
             if status == "paused":
                 raise Conflict("cannot start a paused container, try unpause instead")
-            if status not in ("created", "exited", "dead"):
-                raise Conflict(f"cannot start a container that is {status}")
+            container.check_whole()
             forget_last_run(container)
             if attachment is None:
                 attachment, report = pair()
@@ -60,16 +62,31 @@ def start(engine: Engine, container: Container, gate: str | None) -> None:
             attachment.close()
 
 
+def settle(container: Container) -> str:
+    """Its status, put right if its shim was lost; for who has its lock. Raises NotFound."""
+    state = store.read_state(container.directory)
+    if store.lost(state):
+        from runtime.engine import repair
+
+        state = repair.under_lock(container)
+        if not os.path.isdir(container.directory):  # --rm, which its shim could not do any more
+            raise NotFound(f"No such container: {container.name}")
+    return str(state["Status"])
+
+
 def begin(engine: Engine, container: Container, gate: str | None, attachment: Attachment,
           report: _socket.socket, attached: bool) -> None:
     """Launch the shim and hear how the start went."""
-    ledger.made(engine.root, "cgroup", container.cgroup, container.id)
-    engine.launcher(request(engine, container, gate, attached), report)
-    report.close()
     try:
+        ledger.made(engine.root, "cgroup", container.cgroup, container.id)
+        engine.launcher(request(engine, container, gate, attached), report)
+        report.close()
         attachment.answer()
-    except LabError as error:
-        ledger.gone(engine.root, "cgroup", container.cgroup)
+    except (LabError, OSError) as error:
+        from runtime.engine import repair
+
+        # A shim that could not start took back what it had made; one that was killed could not.
+        repair.take_back(container)
         raise failed(container, error) from None
 
 
@@ -90,9 +107,11 @@ def request(engine: Engine, container: Container, gate: str | None,
         "cgroup": container.cgroup, "cache": f"{engine.root}/cache",
         "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
         "log": container.log_path, "events": f"{engine.root}/events.jsonl",
-        "ledger": f"{engine.root}/ledger.jsonl", "attributes": creation.attributes(config),
+        "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
         "gate": gate, "attach": attached, "stdin": bool(config["Config"].get("OpenStdin")),
-        "remove": [container.directory, f"{engine.root}/names/{container.name}"]
+        "stdin_once": bool(config["Config"].get("StdinOnce")),
+        # The name first: one whose owner has no directory is anybody's (names.py).
+        "remove": [f"{engine.root}/names/{container.name}", container.directory]
         if disposable else None,
     }
 
@@ -106,15 +125,28 @@ def forget_last_run(container: Container) -> None:
             continue
 
 
-def failed(container: Container, error: LabError) -> LabError:
+def failed(container: Container, error: LabError | OSError) -> LabError:
     """Write down why it did not start, and say it as Docker does: 127, 126, else 128."""
+    if isinstance(error, OSError):
+        if not isinstance(error, KernelError):
+            error = KernelError("start the shim", error.errno or 0, error.filename or "")
+        said = LabError(f"{CHAIN}{error}")
+    else:
+        said = type(error)(f"{CHAIN}{error}")
     code = error.exit_code if error.exit_code in (126, 127) else 128
-    said = type(error)(f"{CHAIN}{error}") if not isinstance(error, KernelError) else \
-        LabError(f"{CHAIN}{error}")
     said.exit_code = code if code != 128 else 125
-    container.write_state({**store.read_state(container.directory), "Status": "created",
-                           "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
-                           "ExitCode": code, "Error": str(said)})
+    if container.config["HostConfig"].get("AutoRemove"):
+        from runtime.engine import repair
+
+        repair.remove_files(container)
+        events.tell(container.places.root, "destroy", container.config)
+        return said
+    try:
+        container.write_state({**store.read_state(container.directory), "Status": "created",
+                               "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
+                               "ExitCode": code, "Error": str(said)})
+    except OSError:
+        return said  # a full disk; the old state says "created" as well
     return said
 
 
@@ -123,16 +155,15 @@ def failed(container: Container, error: LabError) -> LabError:
 def attach(engine: Engine, container: Container, logs: bool) -> Attachment:
     """A connection to its streams. Raises Conflict for one that cannot have any."""
     status = container.status
-    if status in ("created", "exited"):
+    if status not in store.LIVE:
+        container.check_whole()
+        forget_attachment(engine, container)
         attachment, report = pair()
         engine.waiting[container.id] = (attachment, report)
         return attachment
     if status == "paused":
         raise Conflict("You cannot attach to a paused container, unpause it first")
-    sock = connection.connect(container.run)
-    attachment = Attachment(sock)
-    sock.sendall(protocol.message(b"J", {"do": "attach"}))
-    attachment.answer()
+    attachment = connection.conversation(container.run, {"do": "attach"})
     if logs:
         from runtime.engine import logs as log_file
 
@@ -142,20 +173,23 @@ def attach(engine: Engine, container: Container, logs: bool) -> Attachment:
     return attachment
 
 
+def forget_attachment(engine: Engine, container: Container) -> None:
+    """An attachment before a start that never came."""
+    attachment, report = engine.waiting.pop(container.id, (None, None))
+    connection.discard(attachment, report)
+
+
 def wait(container: Container, timeout_s: float | None) -> tuple[bool, int]:
     """(has it ended, its exit code). A timeout of None waits for ever."""
     try:
-        sock = connection.connect(container.run)
+        attachment = connection.conversation(container.run, {"do": "wait"})
     except Conflict:
         return True, ended_code(container)
-    attachment = Attachment(sock)
     try:
-        sock.sendall(protocol.message(b"J", {"do": "wait"}))
-        attachment.answer()
         if not attachment.ready(timeout_s):
             return False, 0
         return True, int(attachment.read()[1])
-    except (Conflict, OSError):
+    except Conflict:
         return True, ended_code(container)
     finally:
         attachment.close()
@@ -173,16 +207,27 @@ def kill(container: Container, text: str) -> None:
     """A signal to its first process."""
     number = signals.number(text)
     must_run(container, "kill")
-    ask_to_kill(container, number, "kill")
+    try:
+        ask_to_kill(container, number, "kill")
+    except Conflict:
+        ended_code(container)
+        must_run(container, "kill")  # in Docker's words: it ended by itself meanwhile
+        raise
 
 
 def ask_to_kill(container: Container, number: int, by: str) -> None:
-    """Have the shim send it, and note that it was asked for. An ended one needs none."""
-    creation.tell(container.places.root, by, container.config, signal=str(number))
+    """Have the shim send it, and note that it was asked for. Raises Conflict when it has ended."""
+    events.tell(container.places.root, "kill", container.config, signal=str(number))
     connection.ask(container.run, {"do": "kill", "signal": number, "by": by})
-    # On v1 even SIGKILL waits for the thaw, and Docker's kill of a paused container works.
-    if number == 9 and container.status == "paused":
-        connection.ask(container.run, {"do": "resume"})
+    # A frozen process hears nothing (on v1 not even SIGKILL): as Docker's kill, ours lets it go on,
+    # but for a signal that is not the one it is to be stopped by.
+    stop_signal = container.config["Config"].get("StopSignal")
+    if container.status == "paused" and (
+            not stop_signal or number in (9, signals.number(stop_signal))):
+        try:
+            connection.ask(container.run, {"do": "resume"})
+        except Conflict:
+            return  # somebody else has, or it is gone
 
 
 def stop(container: Container, timeout_s: float | None) -> None:
@@ -192,26 +237,18 @@ def stop(container: Container, timeout_s: float | None) -> None:
     wanted = container.config["Config"]
     if timeout_s is None:
         timeout_s = wanted.get("StopTimeout")
-    grace = store_timeout(timeout_s)
     try:
-        creation.tell(container.places.root, "kill", container.config,
-                      signal=str(signals.number(wanted.get("StopSignal") or "TERM")))
-        connection.ask(container.run, {"do": "kill", "by": "stop",
-                                       "signal": signals.number(wanted.get("StopSignal")
-                                                                or "TERM")})
-        ended, _ = wait(container, grace)
+        ask_to_kill(container, signals.number(wanted.get("StopSignal") or "TERM"), "stop")
+        ended, _ = wait(container, grace_s(timeout_s))
         if not ended:
-            creation.tell(container.places.root, "kill", container.config, signal="9")
-            connection.ask(container.run, {"do": "kill", "signal": 9, "by": "stop-kill"})
-            if container.status == "paused":
-                connection.ask(container.run, {"do": "resume"})
+            ask_to_kill(container, 9, "stop-kill")
             wait(container, KILL_PATIENCE_S)
     except Conflict:
-        wait(container, KILL_PATIENCE_S)  # it ended by itself meanwhile
-    creation.tell(container.places.root, "stop", container.config)
+        ended_code(container)  # it ended by itself meanwhile
+    events.tell(container.places.root, "stop", container.config)
 
 
-def store_timeout(timeout_s: float | None) -> float | None:
+def grace_s(timeout_s: float | None) -> float | None:
     """Docker's meanings: none given is ten seconds, negative waits for ever."""
     if timeout_s is None:
         return 10.0
@@ -248,36 +285,52 @@ def remove(engine: Engine, container: Container, force: bool) -> None:
     """Delete a container. Raises Conflict for one that runs, unless forced."""
     from runtime.engine import repair
 
+    forget_attachment(engine, container)
     status = container.status
     if status in store.LIVE:
-        if not force:
-            hint = "unpause and then stop the container before removal or force remove" \
-                if status == "paused" else "stop the container before removal or force remove"
-            raise Conflict(f'cannot remove container "{container.name}": container is '
-                           f"{status}: {hint}")
+        refuse_unless(force, container, status)
         try:
             ask_to_kill(container, 9, "kill")
         except Conflict:
             pass  # it ended by itself meanwhile
         wait(container, KILL_PATIENCE_S)
-    if not os.path.isdir(container.directory):
+    elif repair.hidden_shim(container):
+        # Half started by a command that was killed, or its state.json was cut short.
+        refuse_unless(force, container, "running")
+        repair.end_hidden_shim(container)
+    try:
+        with store.Lock(container.directory):
+            # Looked at again: between look and lock a start may have come.
+            refuse_unless(settle(container) not in store.LIVE, container, "running")
+            repair.take_back(container)
+            repair.remove_files(container)
+    except NotFound:
         return  # --rm was quicker
-    with store.Lock(container.directory):
-        repair.remove_files(container)
-    creation.tell(engine.root, "destroy", container.config)
+    events.tell(engine.root, "destroy", container.config)
+
+
+def refuse_unless(allowed: bool, container: Container, status: str) -> None:
+    """Raises Conflict in Docker's words."""
+    if not allowed:
+        hint = "unpause and then stop the container before removal or force remove" \
+            if status == "paused" else "stop the container before removal or force remove"
+        raise Conflict(f'cannot remove container "{container.name}": container is '
+                       f"{status}: {hint}")
 
 
 def prune(engine: Engine) -> tuple[list[str], int]:
     """Delete every container that does not run."""
     removed, size = [], 0
     for container in engine.containers():
-        try:
-            if container.status not in store.LIVE:
-                size += removal.size(f"{container.directory}/upper")
-                remove(engine, container, force=False)
-                removed.append(container.id)
-        except NotFound:
+        if container.status in store.LIVE:
             continue
+        held = removal.size(f"{container.directory}/upper")
+        try:
+            remove(engine, container, force=False)
+        except LabError:
+            continue  # started or removed by somebody else meanwhile
+        removed.append(container.id)
+        size += held
     return removed, size
 
 
@@ -295,9 +348,3 @@ def last_cgroup(container: Container) -> dict[str, dict[str, str]]:
         return kept
     except FileNotFoundError:
         return {}
-
-
-def events(places: Places, since_ns: int) -> list[dict[str, Any]]:
-    """The events since then."""
-    return [event for event in documents.read_lines(f"{places.root}/events.jsonl")
-            if event["timeNano"] >= since_ns]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from runtime.engine.store import Container
+    from runtime.engine.containers import Container
 
 PATIENCE_MS = 500
 

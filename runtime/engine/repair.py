@@ -2,19 +2,20 @@
 
 Runs in whichever command looks next. Without its shim nobody reads the container's output or its
 exit status, so the container is ended too; that is one of Docker's two ways as well (the other,
-live-restore, needs a shim that can be taken over). Also `clean`: everything in the ledger goes.
+live-restore, needs a shim that can be taken over).
 """
 
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from runtime import documents
 from runtime.cgroup import cgroup, stats
-from runtime.engine import ledger, store
-from runtime.errors import LabError, NotFound
-from runtime.kernel import processes
+from runtime.engine import connection, events, ledger, names, store
+from runtime.errors import LabError
+from runtime.kernel import files, processes
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -22,35 +23,54 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runtime.engine.store import Container, Places
+    from runtime.cgroup.cgroup import Cgroup
+    from runtime.engine.containers import Container
+
+PATIENCE_MS = 5000
 
 
 def after_lost_shim(container: Container) -> dict[str, Any]:
     """Bring a container whose shim is gone to "exited". Returns its state."""
     with store.Lock(container.directory):
-        state = store.read_state(container.directory)
-        if state["Status"] not in store.LIVE or \
-                processes.alive(state["ShimPid"], state["ShimStart"]):
-            return state  # somebody was quicker
-        group = cgroup.open_group(container.cgroup)
-        kept = stats.last_words(container.cgroup)
-        end_processes(group, state["Pid"], state["PidStart"])
-        group.remove()
-        ledger.gone(container.places.root, "cgroup", container.cgroup)
-        removal.remove_tree(container.run)
-        documents.write(f"{container.directory}/last-cgroup.json", kept)
-        state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0, ExitCode=137,
-                     Signal=9, FinishedAt=rfc3339(time.time_ns()),
-                     Error="its shim was killed; the container was ended with it")
-        container.write_state(state)
-        documents.append_line(f"{container.directory}/evidence.jsonl", {
-            "time": time.time(), "who": "engine", "what": "shim lost", "exit_code": 137})
+        return under_lock(container)
+
+
+def under_lock(container: Container) -> dict[str, Any]:
+    """The same for who has the container's lock already: its state, put right if need be."""
+    state = store.read_state(container.directory)
+    if not store.lost(state):
+        return state
+    kept = stats.last_words(container.cgroup)
+    text = kept.get("memory.events", {}).get("text", "")
+    end_processes(cgroup.open_group(container.cgroup), state["Pid"], state["PidStart"])
+    trouble = remove_group(container)
+    removal.remove_tree(container.run)
+    state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0, ExitCode=137,
+                 Signal=9, FinishedAt=rfc3339(time.time_ns()),
+                 OOMKilled=stats.pairs(text).get("oom_kill", 0) > 0,
+                 Error="its shim was killed; the container was ended with it")
+    write_down(container, state, kept, trouble)
     if container.config["HostConfig"].get("AutoRemove"):
         remove_files(container)
+        events.tell(container.places.root, "destroy", container.config)
     return state
 
 
-def end_processes(group: cgroup.Cgroup, pid: int, ticks: int) -> None:
+def write_down(container: Container, state: dict[str, Any], kept: dict[str, Any],
+               trouble: str) -> None:
+    """What was found and done. On a full disk the next one to look will find it again."""
+    try:
+        documents.write(f"{container.directory}/last-cgroup.json", kept)
+        container.write_state(state)
+        documents.append_line(f"{container.directory}/evidence.jsonl", {
+            "time": time.time(), "who": "engine", "what": "shim lost", "exit_code": 137,
+            **({"text": trouble} if trouble else {})})
+    except OSError:
+        return
+    events.tell(container.places.root, "die", container.config, exitCode="137")
+
+
+def end_processes(group: Cgroup, pid: int, ticks: int) -> None:
     """Kill the container's first process, if it is still that one, and all in its group."""
     if processes.alive(pid, ticks):
         try:
@@ -62,72 +82,73 @@ def end_processes(group: cgroup.Cgroup, pid: int, ticks: int) -> None:
             if processes.alive(pid, ticks):
                 processes.pidfd_send_signal(fd, 9)
             os.close(fd)
+    if not group.exists():
+        return
+    group.kill()
+    # On a hybrid host init is born into the v2 part alone: killed half-way, it is nowhere else.
+    for directory in group.directories():
+        for text in (files.read(f"{directory}/cgroup.procs") or "").split():
+            try:
+                os.kill(int(text), 9)
+            except ProcessLookupError:
+                continue
+
+
+def take_back(container: Container) -> None:
+    """After a start that failed: its processes, control group and socket, as far as they stand."""
+    state = store.read_state(container.directory)
+    group = cgroup.open_group(container.cgroup)
+    end_processes(group, state["Pid"], state["PidStart"])
+    if group.exists() or state["Status"] == "created":
+        remove_group(container)
+    removal.remove_tree(container.run)
+
+
+def hidden_shim(container: Container) -> int:
+    """The pid of a shim that lives though the state does not say so; 0 if there is none."""
+    return connection.listener(container.run) if os.path.isdir(container.run) else 0
+
+
+def end_hidden_shim(container: Container) -> None:
+    """SIGKILL it; take_back then does what it cannot do any more."""
+    pid = hidden_shim(container)
+    end_shim(pid, processes.start_ticks(pid))
+
+
+def end_shim(pid: int, ticks: int) -> bool:
+    """SIGKILL a shim and wait until it is gone; its container is ended by its group."""
+    if not store.runs(pid, ticks):
+        return False
+    try:
+        fd = processes.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not processes.alive(pid, ticks):
+            return False
+        processes.pidfd_send_signal(fd, 9)
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        poll.poll(PATIENCE_MS)
+    finally:
+        os.close(fd)
+    return True
+
+
+def remove_group(container: Container) -> str:
+    """Remove the control group, if it stands; what kept it, "" when it is gone."""
+    group = cgroup.open_group(container.cgroup)
     if group.exists():
-        group.kill()
+        try:
+            end_processes(group, 0, 0)
+            group.remove()
+        except (LabError, OSError) as error:
+            return str(error)  # it stays in the ledger, for clean
+    ledger.gone(container.places.root, "cgroup", container.cgroup)
+    return ""
 
 
 def remove_files(container: Container) -> None:
-    """Delete a container's directory and its name."""
+    """Give back a container's name, and delete its directory."""
+    names.release(container.places, container.name, container.id)
     removal.remove_tree(container.directory)
-    name = f"{container.places.root}/names/{container.name}"
-    if store.documents_text(name) == container.id:
-        os.unlink(name)
-
-
-def clean(places: Places) -> list[str]:
-    """Remove everything of this lab from the host. Returns what was done, a line each."""
-    done = []
-    for container in store.every(places):
-        state = store.read_state(container.directory)
-        if processes.alive(state["ShimPid"], state["ShimStart"]):
-            end_shim(state)
-            done.append(f"ended {container.name}, pid {state['Pid']}")
-    for path in ledger.standing(places.root, "cgroup"):
-        done += remove_group(path)
-    for ident in store.idents(places):
-        removal.remove_tree(places.container(ident))
-        done.append(f"removed container {ident[:12]}")
-    done += remove_group(places.group)
-    if places.run.startswith(places.root) or places.run == store.DEFAULT_RUN:
-        removal.remove_tree(places.run)
-    for name in ("names", "events.jsonl", "cache", "images", "containers", "ledger.jsonl"):
-        path = f"{places.root}/{name}"
-        if os.path.lexists(path):
-            removal.remove_tree(path)
-            done.append(f"removed {path}")
-    try:
-        os.rmdir(places.root)
-    except OSError:
-        return done  # the student's own files (progress) stay
-    return done
-
-
-def end_shim(state: dict[str, Any]) -> None:
-    """SIGKILL a shim, and wait until it is gone; its container is ended by its group."""
-    try:
-        fd = processes.pidfd_open(state["ShimPid"])
-    except OSError:
-        return
-    try:
-        if processes.alive(state["ShimPid"], state["ShimStart"]):
-            processes.pidfd_send_signal(fd, 9)
-            import select
-
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            poll.poll(5000)
-    finally:
-        os.close(fd)
-
-
-def remove_group(path: str) -> list[str]:
-    """Kill what is in a control group of ours, and remove it. [] when it was gone already."""
-    group = cgroup.open_group(path)
-    if not group.exists():
-        return []
-    try:
-        end_processes(group, 0, 0)
-        group.remove()
-    except (LabError, NotFound) as error:
-        return [f"could not remove control group {path}: {error}"]
-    return [f"removed control group {path}"]

@@ -157,7 +157,7 @@ def seccomp_profile(host: dict[str, Any], capabilities: list[str]) -> dict[str, 
 
 
 def namespaces(host: dict[str, Any]) -> list[dict[str, Any]]:
-    """New ones of six kinds; a mode of "host" leaves one out. A container is never without mount."""
+    """New ones of six kinds; a mode of "host" leaves one out, but never the mount namespace."""
     made: list[dict[str, Any]] = [{"type": "mount"}]
     for field, kind in NAMESPACES.items():
         mode = host.get(field) or ""

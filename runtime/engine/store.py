@@ -1,12 +1,11 @@
-"""Where containers are kept, and what is known of one.
+"""Where containers are kept, and how one stands.
 
 Runs in whoever embeds the engine. Every file is replaced whole; a lock per container keeps two
-commands apart; a state that outlived its shim (killed, or the host went down) is put right by the
-next one who looks. Under the root:
+commands apart. Under the root:
 
     containers/<id>/container.json   what was asked for, in Docker's words, never changed
     containers/<id>/state.json       how it stands; the shim's while it lives
-    names/<name>                     the id; made with O_EXCL, so a name has one owner
+    names/<name>                     the id of the one container of that name (names.py)
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import fcntl
 import os
 
 from runtime import documents
-from runtime.errors import Conflict, Invalid, KernelError, NotFound
+from runtime.errors import Invalid, KernelError, NotFound
 from runtime.kernel import processes
 
 TYPE_CHECKING = False
@@ -57,74 +56,6 @@ class Places:
                               "run as root, or choose another with --root DIR") from None
 
 
-class Container:
-    """One container: fixed facts from container.json, the state read at every look."""
-
-    __slots__ = ("id", "name", "directory", "config", "places")
-
-    def __init__(self, places: Places, ident: str) -> None:
-        self.places, self.id = places, ident
-        self.directory = places.container(ident)
-        try:
-            self.config: dict[str, Any] = documents.read(f"{self.directory}/container.json")
-        except FileNotFoundError:
-            raise NotFound(f"No such container: {ident}") from None
-        self.name: str = self.config["Name"].lstrip("/")
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """state.json as it is now, put right if its shim is gone."""
-        state = read_state(self.directory)
-        if state["Status"] in LIVE and not processes.alive(state["ShimPid"], state["ShimStart"]):
-            state = self.put_right()
-        return state
-
-    def put_right(self) -> dict[str, Any]:
-        """The shim was killed: end what it left, and write down that it ended so."""
-        from runtime.engine import repair
-
-        return repair.after_lost_shim(self)
-
-    @property
-    def cgroup(self) -> str:
-        """The path of its control group, the same in every hierarchy."""
-        return f"{self.places.group}/{self.name}"
-
-    @property
-    def run(self) -> str:
-        """The directory of the shim's socket."""
-        return f"{self.places.run}/{self.id}"
-
-    @property
-    def log_path(self) -> str:
-        """The json-file log."""
-        return f"{self.directory}/{self.id}-json.log"
-
-    @property
-    def status(self) -> str:
-        """created, running, paused or exited."""
-        return str(self.state["Status"])
-
-    @property
-    def pid(self) -> int:
-        """The pid of the first process, as the host counts; 0 when there is none."""
-        return int(self.state["Pid"])
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of the last run; 0 before there was one."""
-        return int(self.state["ExitCode"])
-
-    @property
-    def oom_killed(self) -> bool:
-        """Did the kernel's counter show an OOM kill in the last run?"""
-        return bool(self.state["OOMKilled"])
-
-    def write_state(self, state: dict[str, Any]) -> None:
-        """Replace state.json; only while no shim lives."""
-        documents.write(f"{self.directory}/state.json", state)
-
-
 def first_state() -> dict[str, Any]:
     """The state of a container that was never started."""
     return {"Status": "created", "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
@@ -139,9 +70,26 @@ def read_state(directory: str) -> dict[str, Any]:
     """
     try:
         state: dict[str, Any] = documents.read(f"{directory}/state.json")
-        return state
-    except (Invalid, FileNotFoundError) as error:
+        # Every field is there, whatever was written: a document from elsewhere may lack some.
+        return {**first_state(), **state}
+    except (Invalid, TypeError) as error:
         return {**first_state(), "Status": "dead", "Error": str(error)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {**first_state(), "Status": "dead", "Error": f"read {directory}/state.json: "
+                "no such file"}
+
+
+def lost(state: dict[str, Any]) -> bool:
+    """Does the state speak of a shim that is gone?"""
+    return state["Status"] in LIVE and not runs(state["ShimPid"], state["ShimStart"])
+
+
+def runs(pid: int, ticks: int) -> bool:
+    """Is the process (pid, start time) there and not a zombie, which does nothing any more?
+
+    A shim may have been forked by a program that lives on and does not wait for it.
+    """
+    return processes.alive(pid, ticks) and ") Z " not in text(f"/proc/{pid}/stat")
 
 
 class Lock:
@@ -156,98 +104,21 @@ class Lock:
     def __enter__(self) -> None:
         try:
             self.fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise NotFound(f"No such container: {os.path.basename(self.directory)}") from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise self.gone() from None
         fcntl.flock(self.fd, fcntl.LOCK_EX)
+        # Who had it before may have removed the directory: then this locks what nobody sees.
+        if os.fstat(self.fd).st_nlink == 0:
+            os.close(self.fd)
+            raise self.gone()
+
+    def gone(self) -> NotFound:
+        """The container was removed meanwhile."""
+        return NotFound(f"No such container: {os.path.basename(self.directory)}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         os.close(self.fd)
-
-
-# ------------------------------------------------------------------ names
-
-LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-ADJECTIVES = ("amber brave calm clever cosy eager early fair fond gentle glad happy keen kind light "
-              "lively merry mild neat nimble plain proud quick quiet sharp sunny swift tidy warm "
-              "wise").split()
-# People without whom there would be nothing to contain.
-PEOPLE = ("allen bach corbato dijkstra goldberg hamilton hopper kernighan kilburn knuth lamport "
-          "liskov lovelace mcilroy perlman pike rashid ritchie sammet saltzer strachey tanenbaum "
-          "thompson torvalds turing wilkes wirth").split()
-
-
-def check_name(name: str) -> str:
-    """The name, if Docker would take it. Raises Invalid in Docker's words."""
-    bare = name.removeprefix("/")
-    if len(bare) < 2 or bare[0] not in LETTERS or not set(bare) <= LETTERS | set("_.-"):
-        raise Invalid(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
-    return bare
-
-
-def claim_name(places: Places, name: str | None, ident: str) -> str:
-    """Take a name for the container, or find a free one. Raises Invalid, Conflict."""
-    if name is not None:
-        bare = check_name(name)
-        if not _claim(places, bare, ident):
-            owner = documents_text(f"{places.root}/names/{bare}")
-            raise Conflict(f'Conflict. The container name "/{bare}" is already in use by container '
-                           f'"{owner}". You have to remove (or rename) that container to be able '
-                           "to reuse that name.")
-        return bare
-    for attempt in range(100):
-        number = int.from_bytes(os.urandom(4), "big")
-        bare = f"{ADJECTIVES[number % len(ADJECTIVES)]}_{PEOPLE[number // 64 % len(PEOPLE)]}"
-        bare += str(attempt) if attempt > 3 else ""
-        if _claim(places, bare, ident):
-            return bare
-    raise Conflict("find a free name: a hundred were taken", "give one with --name")
-
-
-def _claim(places: Places, name: str, ident: str) -> bool:
-    path = f"{places.root}/names/{name}"
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except FileExistsError:
-        owner = documents_text(path)
-        # A create that was killed between name and container left a name nobody answers to.
-        if owner and os.path.isdir(places.container(owner)):
-            return False
-        documents.replace_file(path, ident.encode())
-        return True
-    try:
-        os.write(fd, ident.encode())
-    finally:
-        os.close(fd)
-    return True
-
-
-def documents_text(path: str) -> str:
-    """The text of a small file, "" if there is none."""
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-# ------------------------------------------------------------------ finding
-
-def find(places: Places, reference: str) -> Container:
-    """The container of this name, id, or prefix of an id that only one has. Raises NotFound."""
-    bare = reference.removeprefix("/")
-    if len(bare) == 64 and os.path.isdir(places.container(bare)):
-        return Container(places, bare)
-    if bare and "/" not in bare:
-        owner = documents_text(f"{places.root}/names/{bare}")
-        if owner and os.path.isdir(places.container(owner)):
-            return Container(places, owner)
-    matches = [ident for ident in idents(places) if bare and ident.startswith(bare)]
-    if not matches:
-        raise NotFound(f"No such container: {reference}")
-    if len(matches) > 1:
-        raise Invalid(f"multiple IDs found with provided prefix: {reference}")
-    return Container(places, matches[0])
 
 
 def idents(places: Places) -> list[str]:
@@ -258,13 +129,20 @@ def idents(places: Places) -> list[str]:
         return []
 
 
-def every(places: Places) -> list[Container]:
-    """All containers, the newest first. One that is just being made or removed is left out."""
-    found = []
-    for ident in idents(places):
-        try:
-            found.append(Container(places, ident))
-        except (NotFound, Invalid, KeyError):
-            continue
-    found.sort(key=lambda container: str(container.config["Created"]), reverse=True)
-    return found
+def name_of(places: Places, ident: str) -> str:
+    """The name of a container whose own file does not tell it; the beginning of its id if none."""
+    try:
+        names = os.listdir(f"{places.root}/names")
+    except FileNotFoundError:
+        names = []
+    owned = [name for name in names if text(f"{places.root}/names/{name}") == ident]
+    return owned[0] if owned else ident[:12]
+
+
+def text(path: str) -> str:
+    """The text of a small file, "" if there is none."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runtime.engine.store import Container
+    from runtime.engine.containers import Container
 
 
 def stats(container: Container) -> dict[str, Any]:

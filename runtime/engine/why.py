@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runtime.engine.engine import Engine
-    from runtime.engine.store import Container
+    from runtime.engine.containers import Container
 
     Card = list[tuple[str, str, str]]
 
@@ -87,7 +87,8 @@ def cause(death: Death) -> Card:
     name = signals.name(death.signal)
     asked = death.asked_for(death.signal)
     if asked is None:
-        rows.append(("somebody", f"sent {name}, and it was not us", "no kill or stop was asked for"))
+        rows.append(("somebody", f"sent {name}, and it was not us",
+                     "no kill or stop was asked for"))
     elif asked["what"] == "stop-kill":
         first = next(each for each in death.asked if each["what"] == "stop")
         waited = asked["time"] - first["time"]

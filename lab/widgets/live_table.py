@@ -50,6 +50,7 @@ class LiveTable(Widget):
         self._values: dict[str, str] = {}
         self._bright: dict[str, float] = {}
         self._fading: Timer | None = None
+        self._base: tuple[str, Style] | None = None
 
     # What to draw
 
@@ -131,8 +132,7 @@ class LiveTable(Widget):
 
     def render_line(self, y: int) -> Strip:
         width, number = self.size.width, y + self.top
-        base = self.rich_style
-        roles = styles(self.app.theme)
+        base, roles = self._ground(), styles(self.app.theme)
         if not 0 <= number < len(self.rows):
             return Strip([Segment(" " * width, base)], width)
         overflow = len(self.rows) > self.size.height > 1
@@ -144,6 +144,13 @@ class LiveTable(Widget):
         if overflow:
             segments.append(Segment(self._thumb(y), base + roles["rule"]))
         return Strip(segments, width)
+
+    def _ground(self) -> Style:
+        """The style under every span. Textual works it out from all ancestors at every call."""
+        theme = self.app.theme
+        if self._base is None or self._base[0] != theme:
+            self._base = (theme, self.rich_style)
+        return self._base[1]
 
     def _style(self, span: Span, roles: dict[str, Style]) -> Style:
         if span.key and span.key in self._bright and self._bright[span.key] > monotonic():

@@ -6,7 +6,9 @@ getrlimit(2); raising a hard limit needs CAP_SYS_RESOURCE. Sources: getrlimit(2)
 
 from __future__ import annotations
 
-from runtime.errors import KernelError
+import ctypes
+
+from runtime.kernel.libc import check, int_, libc
 from runtime.trace.operation import operation
 
 # The numbers of asm-generic/resource.h, the same on x86-64 and arm64.
@@ -16,18 +18,21 @@ RLIMITS = {
     "RLIMIT_LOCKS": 10, "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13,
     "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
 }
+INFINITY = (1 << 64) - 1
+
+
+
+class rlimit(ctypes.Structure):  # noqa: N801  (struct rlimit of getrlimit(2))
+    _fields_ = [("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64)]
 
 
 @operation("setrlimit(2)")
 def setrlimit(kind: str, soft: int, hard: int) -> None:
-    """Set one limit of this process. Raises KernelError (EPERM: the hard limit may not rise)."""
-    import resource
+    """Set one limit of this process. Raises KernelError (EPERM: the hard limit may not rise).
 
-    def signed(value: int) -> int:  # the C type is unsigned, resource's is signed: infinity is -1
-        return value if value < 1 << 63 else -1
-
-    try:
-        resource.setrlimit(RLIMITS[kind], (signed(soft), signed(hard)))
-    except ValueError:  # resource's word for EPERM and EINVAL
-        raise KernelError("setrlimit", 1, f"{kind} {soft}:{hard}",
-                          "raising a hard limit needs CAP_SYS_RESOURCE") from None
+    By the C library, not by Python's `resource`: that is a file, which a process that has entered
+    another root can no longer import. RLIM_INFINITY is 2⁶⁴−1, also given as −1. getrlimit(2)
+    """
+    limit = rlimit(soft & INFINITY, hard & INFINITY)
+    check(libc.setrlimit(int_(RLIMITS[kind]), ctypes.byref(limit)), "setrlimit",
+          f"{kind} {soft}:{hard}")

@@ -35,6 +35,8 @@ MS_RELATIME = 0x200000
 MS_STRICTATIME = 0x1000000
 MNT_DETACH = 2
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
+MOUNT_ATTR__ATIME, MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME = 0x70, 0x10, 0x20
+MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NOSYMFOLLOW = 0x80, 0x200000
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 UMOUNT_NOFOLLOW = 8
 
@@ -87,12 +89,16 @@ class mount_attr(ctypes.Structure):  # noqa: N801  (struct mount_attr of linux/m
 
 
 @operation("mount_setattr(2)")
-def mount_setattr(target: str, set_attributes: int, recursive: bool = False) -> None:
+def mount_setattr(target: str, set_attributes: int, recursive: bool = False,
+                  clear: int = 0) -> None:
     """Add MOUNT_ATTR_* to a mount, and with recursive to all below it in the same step.
 
-    Unlike MS_REMOUNT it leaves every other flag as it is. Linux 5.12. mount_setattr(2)
+    Unlike MS_REMOUNT it leaves every other flag as it is; the three ways to keep access times are
+    one setting, cleared as a whole (MOUNT_ATTR__ATIME). Linux 5.12. mount_setattr(2)
     """
-    attributes = mount_attr(attr_set=set_attributes)
+    if set_attributes & MOUNT_ATTR__ATIME:
+        clear |= MOUNT_ATTR__ATIME
+    attributes = mount_attr(attr_set=set_attributes, attr_clr=clear)
     check(syscall(NR_mount_setattr, int_(AT_FDCWD), char_p(encode(target)),
                   ctypes.c_uint(AT_RECURSIVE if recursive else 0), ctypes.byref(attributes),
                   ulong(ctypes.sizeof(attributes))), "mount_setattr", target)

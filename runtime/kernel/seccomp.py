@@ -1,6 +1,7 @@
 """seccomp(2): install a filter of system calls, as ready-made BPF.
 
-Runs in init, as late as can be, because from then on our own calls are judged as well. The bytes are an array of struct sock_filter, 8 bytes an instruction.
+Runs in init, as late as can be, because from then on our own calls are judged as well. The bytes
+are an array of struct sock_filter, 8 bytes an instruction.
 Sources: seccomp(2), Documentation/userspace-api/seccomp_filter.rst.
 """
 

@@ -14,8 +14,8 @@ from runtime.cgroup import cgroup
 from runtime.errors import Invalid, LabError, Unsupported
 from runtime.oci import create, plan
 
-VERBS = ("checkpoint create delete events exec features kill list pause ps restore resume spec "
-         "start state update").split()
+VERBS = ("checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause",
+         "ps", "restore", "resume", "spec", "start", "state", "update")
 GROUP = "/container-lab-oci"
 
 

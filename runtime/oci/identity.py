@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# What runc gives where config.json is silent; never the caller's own.
+DEFAULT_UMASK = 0o022
 SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
 
 
@@ -41,7 +43,7 @@ def become_root_inside() -> None:
 
 
 def drop(process: dict[str, Any]) -> None:
-    """Go down to the user and the capabilities the program may have.
+    """Go down to the user and the capabilities the program may have: none that are not named.
 
     The order is forced. Bounding first: dropping from it needs CAP_SETPCAP. Groups before the user:
     setgroups needs CAP_SETGID, which the change of user takes away. Ambient last: a change of user
@@ -52,19 +54,16 @@ def drop(process: dict[str, Any]) -> None:
     sets = {key: mask & have for key, mask in sets.items()}
     user = process.get("user") or {}
     uid, gid = user.get("uid", 0), user.get("gid", 0)
-    if process.get("capabilities") is not None:
-        capabilities.drop_bounding(capabilities.Mask(sets["bounding"]), have)
+    capabilities.drop_bounding(capabilities.Mask(sets["bounding"]), have)
     if uid:
         capabilities.keep_capabilities(True)
     users.setgroups(user.get("additionalGids") or [])
     users.setresgid(gid, gid, gid)
     users.setresuid(uid, uid, uid)
-    if user.get("umask") is not None:
-        users.umask(user["umask"])
-    if process.get("capabilities") is not None:
-        capabilities.capset(*(capabilities.Mask(sets[key])
-                              for key in ("effective", "permitted", "inheritable")))
-        if sets["ambient"]:
-            capabilities.set_ambient(capabilities.Mask(sets["ambient"]))
+    users.umask(DEFAULT_UMASK if user.get("umask") is None else user["umask"])
+    capabilities.capset(*(capabilities.Mask(sets[key])
+                          for key in ("effective", "permitted", "inheritable")))
+    if sets["ambient"]:
+        capabilities.set_ambient(capabilities.Mask(sets["ambient"]))
     if process.get("noNewPrivileges"):
         processes.set_no_new_privs()

@@ -12,7 +12,7 @@ import os
 import stat
 
 from runtime.errors import LabError, to_data
-from runtime.kernel import files, namespaces, processes, seccomp
+from runtime.kernel import files, namespaces, processes, seccomp, users
 from runtime.oci import identity, program, rootfs, sync, terminal
 from runtime.trace.operation import current_phase, observe, phase
 from runtime.trace.recorder import Recorder
@@ -71,6 +71,8 @@ def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Te
     # First, so that nothing of this process is judged by what the caller left behind.
     program.reset_signals()
     with phase("isolate"):
+        # The caller's umask would go through every mode of the root that is made here.
+        users.umask(0)
         # Without a written map we are nobody here, and every file operation is EOVERFLOW.
         if plan.new_namespace("user"):
             sync.wait_for_go(sock, "mapped")
@@ -85,15 +87,16 @@ def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Te
     with phase("root"):
         rootfs.prepare(plan, group)
         rootfs.enter_rootfs(plan.rootfs)
-        rootfs.finish(plan)
         if plan.new_namespace("uts") and spec.get("hostname"):
             namespaces.sethostname(spec["hostname"])
         if plan.new_namespace("uts") and spec.get("domainname"):
             namespaces.setdomainname(spec["domainname"])
         if plan.new_namespace("net"):
             rootfs.loopback_up()
+        # Before finish, which makes /proc/sys read-only.
         for name, value in ((spec.get("linux") or {}).get("sysctl") or {}).items():
-            files.write_control(f"/proc/sys/{name.replace('.', '/')}", value)
+            files.write_control(sysctl_file(name), value)
+        rootfs.finish(plan)
         # A pty needs the container's devpts; before the user changes, for its owner is set here.
         master = terminal.attach(process) if process.get("terminal") else None
         path = program.prepare(process)
@@ -142,6 +145,11 @@ def move_stdio(stdio: tuple[int, int, int], process: dict[str, Any]) -> None:
             os.fchown(number, uid, -1)
 
 
+def sysctl_file(name: str) -> str:
+    """net.ipv4.ip_forward, or net/ipv4/conf/eth0.5/… where a name has a point. sysctl(8)"""
+    return f"/proc/sys/{name if '/' in name else name.replace('.', '/')}"
+
+
 def join(path: str, flag: int) -> None:
     """Enter the namespace behind path, as config.json names it."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -154,11 +162,20 @@ def join(path: str, flag: int) -> None:
 def tell_failure(sock: _socket.socket, error: BaseException, teller: Teller) -> None:
     """Send the error and all that was done so far; then there is nothing left to do."""
     if not isinstance(error, (LabError, OSError)):
-        import traceback
-
-        traceback.print_exc()  # a mistake of ours: to the container's stderr, so to its log
+        # A mistake of ours. Python's traceback is a file, which may be out of reach in here.
+        error = LabError(f"{type(error).__name__}: {error}", where(error))
     try:
         sync.send(sock, {"error": to_data(error), "phase": current_phase(),
                          "operations": teller.recorder.unsent()})
     except OSError:
         os._exit(1)
+
+
+def where(error: BaseException) -> str:
+    """Where it was raised: "runtime/oci/init.py:161"."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/runtime/')[2]}:{trace.tb_lineno}"

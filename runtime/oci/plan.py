@@ -3,7 +3,7 @@
 Runs in the shim. A bundle is a directory with config.json (OCI runtime-spec) and, as containerd
 hands it to a shim, the mounts that make the root: [{"type": "overlay", "source": "overlay",
 "options": ["lowerdir=/l2:/l1", "upperdir=/u", "workdir=/w"]}]; none means rootfs/ is the root.
-What this runtime does not do yet is refused here, by its path in config.json.
+What this runtime does not do is refused before anything is made (spec.py).
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from __future__ import annotations
 import os
 
 from runtime import documents
-from runtime.errors import Invalid, Unsupported
+from runtime.errors import Invalid
 from runtime.kernel.namespaces import KINDS
+from runtime.oci.spec import NAMESPACE_TYPES, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-# The specification's word for a namespace → the kernel's, as under /proc/PID/ns.
-NAMESPACE_TYPES = {"mount": "mnt", "network": "net", "pid": "pid", "uts": "uts", "ipc": "ipc",
-                   "user": "user", "cgroup": "cgroup", "time": "time"}
-REFUSED = {"intelRdt": "intelRdt", "mountLabel": "mountLabel", "personality": "personality"}
 
 
 class Plan:
@@ -71,38 +67,3 @@ def load(bundle: str, root_mounts: list[dict[str, Any]] | None = None,
     except FileNotFoundError:
         raise Invalid(f"read the bundle {bundle}: it has no config.json") from None
     return Plan(bundle, spec, root_mounts, gate)
-
-
-def check(spec: dict[str, Any]) -> None:
-    """Refuse what is malformed or not done here. Raises Invalid with the path, Unsupported."""
-    expect(spec, "$", dict)
-    process = expect(spec.get("process"), "$.process", dict)
-    arguments = expect(process.get("args"), "$.process.args", list)
-    if not arguments:
-        raise Invalid("$.process.args: expected at least one argument")
-    for index, argument in enumerate(arguments):
-        expect(argument, f"$.process.args[{index}]", str)
-    if not expect(process.get("cwd"), "$.process.cwd", str).startswith("/"):
-        raise Invalid("$.process.cwd: expected an absolute path")
-    root = expect(spec.get("root"), "$.root", dict)
-    expect(root.get("path"), "$.root.path", str)
-    linux = expect(spec.get("linux") or {}, "$.linux", dict)
-    for index, entry in enumerate(linux.get("namespaces") or []):
-        if entry.get("type") not in NAMESPACE_TYPES:
-            raise Invalid(f"$.linux.namespaces[{index}].type: unknown {entry.get('type')!r}")
-        if entry.get("path") and entry["type"] == "pid":
-            raise Unsupported(f"$.linux.namespaces[{index}].path: joining a pid namespace "
-                              "is not built yet")
-    for key in REFUSED:
-        if linux.get(key):
-            raise Unsupported(f"$.linux.{key}: not built")
-    if any((spec.get("hooks") or {}).values()):
-        raise Unsupported("$.hooks: hooks are not built yet")
-
-
-def expect(value: Any, path: str, kind: type) -> Any:
-    """The value, if it is of the kind; else Invalid: `$.process.args[0]: expected a string`."""
-    if not isinstance(value, kind):
-        words = {"str": "a string", "dict": "an object", "list": "an array"}
-        raise Invalid(f"{path}: expected {words[kind.__name__]}")
-    return value

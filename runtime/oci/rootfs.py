@@ -1,46 +1,37 @@
 """The root a container sees: made of mounts, entered by pivot_root, with the host's let go.
 
-Runs in init, in its own mount namespace, so that nothing here shows on the host. Every path inside
-the new root is resolved by openat2(RESOLVE_IN_ROOT) and acted on by descriptor: an image may hold
-links that point anywhere, and a mount through one would land on the host (CVE-2021-30465).
-Sources: runtime-spec config.md "Mounts", config-linux.md "Default Devices"; pivot_root(2).
+Runs in init, in its own mount namespace, so that nothing here shows on the host. Before pivot_root
+a path of the container is never used as it is: mounts.py opens it inside the root. After it, every
+path is the container's own. Sources: runtime-spec config.md "Root", config-linux.md "Rootfs Mount
+Propagation", "Masked Paths"; pivot_root(2), mount_namespaces(7).
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import stat
 
-from runtime.errors import KernelError
-from runtime.kernel import devices, files, links, mounts
-from runtime.kernel.mounts import FLAGS, MS_BIND, MS_PRIVATE, MS_REC, PROPAGATION
-from runtime.oci import cgroups
+from runtime.errors import Denied
+from runtime.kernel import files, links, mounts
+from runtime.kernel.mounts import (
+    MS_BIND, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, PROPAGATION,
+)
+from runtime.oci import cgroups, devices
+from runtime.oci.mounts import Options, attach, target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.plan import Plan
 
-# What every container has under /dev: runtime-spec config-linux.md "Default Devices".
-NODES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
-         ("tty", 5, 0))
-LINKS = (("/proc/self/fd", "fd"), ("/proc/self/fd/0", "stdin"), ("/proc/self/fd/1", "stdout"),
-         ("/proc/self/fd/2", "stderr"), ("pts/ptmx", "ptmx"))
-
-
 def prepare(plan: Plan, group: Cgroup) -> None:
     """Mount the root and everything below it, at its place in the host's tree."""
-    # Whatever the host's propagation (systemd makes / shared): from here nothing gets out.
-    propagation = (plan.spec.get("linux") or {}).get("rootfsPropagation")
-    flags = PROPAGATION[propagation] if propagation else MS_PRIVATE | MS_REC
-    mounts.mount(None, "/", None, mounts.Flags(flags))
+    detach_from_host(plan)
     if plan.root_mounts:
         for entry in plan.root_mounts:
-            flag_bits, _, data = split_options(entry.get("options") or [])
+            options = Options(entry.get("options") or [])
             mounts.mount(entry.get("source"), plan.rootfs, entry["type"],
-                         mounts.Flags(flag_bits), data)
+                         mounts.Flags(options.flags), options.data)
     else:
         # pivot_root wants a mount point, so the directory is bound on itself.
         mounts.mount(plan.rootfs, plan.rootfs, None, mounts.Flags(MS_BIND | MS_REC))
@@ -51,114 +42,31 @@ def prepare(plan: Plan, group: Cgroup) -> None:
                 cgroups.mount_view(root_fd, entry, group, group_open=target)
             else:
                 attach(root_fd, entry)
-        fill_dev(root_fd, plan)
+        devices.fill_dev(root_fd, plan)
     finally:
         os.close(root_fd)
 
 
-def split_options(options: list[str]) -> tuple[int, list[int], str | None]:
-    """(flags, propagation changes, the file system's own text) of a mount's options."""
-    flags, propagation, data = 0, [], []
-    for option in options:
-        if option in FLAGS:
-            add, remove = FLAGS[option]
-            flags = (flags | add) & ~remove
-        elif option in PROPAGATION:
-            propagation.append(PROPAGATION[option])
-        else:
-            data.append(option)
-    return flags, propagation, ",".join(data) or None
+def detach_from_host(plan: Plan) -> None:
+    """Cut the ties to the host's mounts, or keep as much of them as config.json asks for."""
+    wanted = PROPAGATION.get((plan.spec.get("linux") or {}).get("rootfsPropagation") or "")
+    # Whatever the host's propagation (systemd makes / shared): from here nothing gets out, unless
+    # `shared` asks for it. An unbindable tree could not be bound to make the root: that comes last.
+    flags = MS_PRIVATE | MS_REC if wanted is None or wanted & MS_UNBINDABLE else wanted
+    mounts.mount(None, "/", None, mounts.Flags(flags))
+    if flags & MS_SHARED:
+        # pivot_root refuses a new root whose parent mount is shared, and so would the host see it.
+        mounts.mount(None, mount_of(plan.rootfs), None, mounts.Flags(MS_PRIVATE))
 
 
-def attach(root_fd: int, entry: dict[str, Any]) -> None:
-    """Mount one entry of config.json's mounts at its destination inside the root."""
-    flags, propagation, data = split_options(entry.get("options") or [])
-    kind, source = entry.get("type"), entry.get("source")
-    bind = bool(flags & MS_BIND) or kind == "bind"
-    folder = not bind or source is None or os.path.isdir(source)
-    fd = target(root_fd, entry["destination"], folder)
-    place = files.Opened(fd, entry["destination"])
-    try:
-        if bind:
-            mounts.mount(source, place, None, mounts.Flags(flags & MS_REC | MS_BIND))
-        else:
-            mounts.mount(source, place, kind, mounts.Flags(flags), data)
-    finally:
-        os.close(fd)
-    # A bind takes no flags but MS_REC; the rest is set on what now lies at the destination.
-    extra = flags & ~(MS_BIND | MS_REC)
-    if (bind and extra) or propagation:
-        fd = target(root_fd, entry["destination"], folder)
-        place = files.Opened(fd, entry["destination"])
-        try:
-            if bind and extra:
-                mounts.mount_setattr(place, attributes(extra), bool(flags & MS_REC))
-            for change in propagation:
-                mounts.mount(None, place, None, mounts.Flags(change))
-        finally:
-            os.close(fd)
-
-
-def attributes(flags: int) -> int:
-    """mount(2)'s flags as mount_setattr(2) spells them."""
-    spelled = ((mounts.MS_RDONLY, mounts.MOUNT_ATTR_RDONLY),
-               (mounts.MS_NOSUID, mounts.MOUNT_ATTR_NOSUID),
-               (mounts.MS_NODEV, mounts.MOUNT_ATTR_NODEV),
-               (mounts.MS_NOEXEC, mounts.MOUNT_ATTR_NOEXEC))
-    return sum(new for old, new in spelled if flags & old)
-
-
-def target(root_fd: int, destination: str, folder: bool) -> int:
-    """A descriptor of the destination inside the root, made if it is missing. Close it."""
-    inside = destination.strip("/") or "."
-    try:
-        return files.open_in_root(root_fd, inside, os.O_PATH)
-    except KernelError as error:
-        if error.errno != errno.ENOENT:
-            raise KernelError("open the mount target", error.errno or 0, destination) from None
-    above, _, name = inside.rpartition("/")
-    above_fd = target(root_fd, above, True)
-    try:
-        if folder:
-            files.mkdir_at(above_fd, name)
-        else:
-            files.make_file_at(above_fd, name)
-    except FileExistsError:
-        raise KernelError("make the mount target", errno.EEXIST, destination,
-                          "a link inside the image leads nowhere") from None
-    finally:
-        os.close(above_fd)
-    return files.open_in_root(root_fd, inside, os.O_PATH)
-
-
-def fill_dev(root_fd: int, plan: Plan) -> None:
-    """Device nodes and links under /dev; in a user namespace the host's nodes, bound."""
-    dev = target(root_fd, "/dev", True)
-    place = files.Opened(dev, "/dev")
-    try:
-        for name, major, minor in NODES:
-            make_node(place, name, "c", major, minor, 0o666, plan.new_namespace("user"))
-        for entry in (plan.spec.get("linux") or {}).get("devices") or []:
-            name = entry["path"].removeprefix("/dev/")
-            make_node(place, name, entry["type"], entry["major"], entry["minor"],
-                      entry.get("fileMode", 0o666), plan.new_namespace("user"))
-        for goal, name in LINKS:
-            files.symlink(goal, place.below(name))
-    finally:
-        os.close(dev)
-
-
-def make_node(place: files.Opened, name: str, kind: str, major: int, minor: int, mode: int,
-              bound: bool) -> None:
-    """One device node; where mknod is not allowed (user namespace) the host's is bound over."""
-    try:
-        if bound:
-            files.make_file(place.below(name))
-            mounts.mount(f"/dev/{name}", place.below(name), None, mounts.Flags(MS_BIND))
-        else:
-            devices.mknod(place.below(name), kind, major, minor, mode)
-    except FileExistsError:
-        return
+def mount_of(path: str) -> str:
+    """The mount point that the path lies on: "/" for "/srv/rootfs"."""
+    path, best = os.path.realpath(path), "/"
+    for line in (files.read("/proc/self/mountinfo") or "").splitlines():
+        point = line.split(" ", 5)[4].encode().decode("unicode_escape")
+        if (path == point or path.startswith(f"{point.rstrip('/')}/")) and len(point) > len(best):
+            best = point
+    return best
 
 
 def enter_rootfs(rootfs: str) -> None:
@@ -186,6 +94,9 @@ def finish(plan: Plan) -> None:
         mask(path)
     if plan.spec["root"].get("readonly"):
         mounts.mount_setattr("/", mounts.MOUNT_ATTR_RDONLY)
+    propagation = PROPAGATION.get(linux.get("rootfsPropagation") or "", 0)
+    if propagation & (MS_SHARED | MS_SLAVE | MS_UNBINDABLE):
+        mounts.mount(None, "/", None, mounts.Flags(propagation))
 
 
 def make_read_only(path: str) -> None:
@@ -201,7 +112,22 @@ def mask(path: str) -> None:
     if os.path.isdir(path):
         mounts.mount("tmpfs", path, "tmpfs", mounts.Flags(mounts.MS_RDONLY))
     elif os.path.lexists(path):
-        mounts.mount("/dev/null", path, None, mounts.Flags(MS_BIND))
+        with_null(path)
+
+
+def with_null(path: str) -> None:
+    """Bind /dev/null over a file: the device, not what an image put there under its name.
+
+    A link in its place would uncover any file of /proc, writable (CVE-2025-31133).
+    """
+    null = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(null)
+        if not stat.S_ISCHR(found.st_mode) or found.st_rdev != os.makedev(1, 3):
+            raise Denied(f"mask {path}: /dev/null of the image is not the null device")
+        mounts.mount(files.Opened(null, "/dev/null"), path, None, mounts.Flags(MS_BIND))
+    finally:
+        os.close(null)
 
 
 def loopback_up() -> None:

@@ -23,9 +23,12 @@ from runtime.errors import LabError, from_data
 
 ROOT = Path(__file__).parents[3]
 COUNT = itertools.count(1)
-APPLETS = ("sh cat ls sleep id env pwd hostname mount readlink stat test echo grep true false kill "
-           "head dd mkdir touch ps awk sort tr wc date ln rm setsid ulimit uname cut find sed ip "
-           "nproc chmod yes mknod umask").split()
+APPLETS = (
+    "sh", "cat", "ls", "sleep", "id", "env", "pwd", "hostname", "mount", "readlink",
+    "stat", "test", "echo", "grep", "true", "false", "kill", "head", "dd", "mkdir",
+    "touch", "ps", "awk", "sort", "tr", "wc", "date", "ln", "rm", "setsid", "uname",
+    "cut", "find", "sed", "ip", "nproc", "chmod", "yes", "mknod", "umount",
+)
 NAMESPACES = ("pid", "mount", "network", "uts", "ipc", "cgroup")
 SLEEP = "echo ready; exec sleep 1000"
 
@@ -214,7 +217,7 @@ class Started:
             self.program.stdout.close()
 
 
-# crun 1.8 takes a tree with v1 and v2 for a mistake; in a mount namespace of its own there is no v2.
+# crun 1.8 takes a tree with v1 and v2 for a mistake; in a mount namespace of its own is no v2.
 CRUN = ("unshare", "-m", "sh", "-c", 'umount /sys/fs/cgroup/unified; exec "$@"', "sh", "crun")
 PEERS = {"runc": ("runc",), "crun": CRUN}
 

@@ -1,11 +1,12 @@
 """A stand-in for the shim: one process that starts one bundle, and says what came of it.
 
-Run by the tests as a program of its own, for a start must come from a single thread. It is asked by
-one JSON argument, {"bundle": …, "cgroup": "/container-lab-test-1-1", "gate": null, …}, then by lines
-on stdin; it answers in JSON lines on stdout. The container's own output goes to files in the bundle.
+Run by the tests as a program of its own, for a start must come from a single thread. It is asked
+by one JSON argument, {"bundle": …, "cgroup": "/container-lab-test-1-1", "gate": null, …}, then by
+lines on stdin; its answers are JSON lines on stdout. The container's output goes to files beside
+the bundle's config.json.
 
-    {"created": pid} {"running": pid, "operations": […]}      or {"error": {…}, "operations": […]}
-    {"exec": process} → {"pid": …} {"status": …}    {"wait": 1} → {"status": …}    end of file → undo
+    {"created": pid} {"running": pid, "operations": […]}   or {"error": {…}, "operations": […]}
+    {"exec": process} → {"pid": …} {"status": …}   {"wait": 1} → {"status": …}   end of file → undo
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def test_inside_it_is_the_first_process_and_alone(bundle: Bundle) -> None:
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -TERM $$", 143), ("true", 0),
                                               ("sh -c 'kill -9 $$'; exit $?", 137)])
 def test_the_exit_code(bundle: Bundle, script: str, code: int) -> None:
-    # Process 1 ignores a TERM it has no handler for; so that one goes to a child that is waited for.
+    # Process 1 ignores a TERM that it has no handler for; so that one goes to a child.
     if "TERM" in script:
         script = "sh -c 'kill -TERM $$'; exit $?"
     assert bundle.run(script)[0] == code

@@ -49,7 +49,8 @@ class HomeScreen(LabScreen):
         last = self.lab.progress.last() if self.lab.progress else None
         ids = [lesson.id for lesson in self.lessons]
         self.at = ids.index(last) if last in ids else 0
-        self.lab.examine()
+        # Not yet: its imports and its probes would hold back the first paint.
+        self.set_timer(1.0, self.lab.examine)
 
     def on_screen_resume(self) -> None:
         self.paint()

@@ -38,6 +38,7 @@ def main(argv: list[str], root: str | None = None) -> int:
         arguments = parser().parse_args(argv)
         session = Session(arguments.root or root, bool(getattr(arguments, "json", False)))
         code: int = COMMANDS[arguments.command](session, arguments)
+        session.tell_notice()
         return code
     except LabError as error:
         print(f"container-lab: {error}", file=sys.stderr)
@@ -95,8 +96,13 @@ class Session:
         self.root, self.as_json = root, as_json
         self.course = Course.load()
         self.progress = Progress.load(root)
+        self.tell_notice()
+
+    def tell_notice(self) -> None:
+        """Say what is wrong with the kept progress, once."""
         if self.progress.notice:
             print(f"container-lab: {self.progress.notice}", file=sys.stderr)
+            self.progress.notice = ""
 
     def lesson(self, wanted: str | None) -> Lesson:
         """The lesson asked for, or the one touched last. Raises NotFound, Invalid."""
@@ -191,13 +197,22 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
     session.need(lesson)
     stepper = session.stepper(lesson)
     if stepper.finished:
-        stepper.reset()
+        _begin_again(stepper, ask=not arguments.solve)
     if arguments.solve:
         return _solve(session, stepper)
     from lab.course.line import Line
 
     finished = Line(stepper, session.root, input, lambda text: print(text, flush=True)).run()
     return 0 if finished else 1
+
+
+def _begin_again(stepper: Stepper, ask: bool) -> None:
+    """A lesson that was finished starts anew, and what it left behind goes first."""
+    doomed = stepper.preview_reset()
+    if doomed and ask and not _agreed(doomed):
+        raise Invalid("nothing was removed", f"{PROGRAM} reset {stepper.lesson.id} first")
+    for line in stepper.reset():
+        print(line, file=sys.stderr)
 
 
 def _solve(session: Session, stepper: Stepper) -> int:

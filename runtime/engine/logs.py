@@ -39,13 +39,22 @@ def read(container: Container, follow: bool) -> Iterator[dict[str, Any]]:
                 ended = not follow or container.status not in store.LIVE
                 while data := file.read(1 << 16):
                     *whole, rest = (rest + data).split(b"\n")
-                    yield from (documents.parse(line) for line in whole)
+                    yield from parsed(whole)
                 if ended:
                     return
                 wait(watch)
         finally:
             if watch >= 0:
                 os.close(watch)
+
+
+def parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    """The lines that are whole; a full disk may have cut one in two."""
+    for line in lines:
+        try:
+            yield documents.parse(line)
+        except ValueError:
+            continue
 
 
 def wait(watch: int) -> None:

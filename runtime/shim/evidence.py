@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 WATCHED = ("max", "high", "oom", "oom_kill", "oom_group_kill")
+MOST_KEPT = 100
 
 
 class Evidence:
@@ -26,12 +27,16 @@ class Evidence:
         self.path, self.group_path = path, group_path
         self.counters: dict[str, int] = {}
         self.oom_kills = 0
+        self.unwritten: list[dict[str, Any]] = []
 
     def note(self, who: str, what: str, **more: Any) -> None:
-        """Write one observation. A full disk must not stop the shim: then it is lost."""
+        """Write one observation. A full disk must not stop the shim: it is kept for the next."""
+        self.unwritten.append({"time": time.time(), "who": who, "what": what, **more})
+        del self.unwritten[:-MOST_KEPT]
         try:
-            documents.append_line(
-                self.path, {"time": time.time(), "who": who, "what": what, **more})
+            while self.unwritten:
+                documents.append_line(self.path, self.unwritten[0])
+                del self.unwritten[0]
         except OSError:
             return
 

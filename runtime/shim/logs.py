@@ -34,6 +34,7 @@ class Log:
         self.rest = {"stdout": b"", "stderr": b""}
         self.trouble = trouble
         self.told = False
+        self.torn = False  # the last line in the file is not whole
 
     def write(self, stream: str, data: bytes) -> None:
         """Take what the container wrote; whole lines go to the file at once."""
@@ -59,12 +60,22 @@ class Log:
                               "time": now}) + "\n"
             for piece in pieces
         )
+        # Behind a line that the full disk cut in two, the next one starts on a line of its own.
+        data = (b"\n" if self.torn else b"") + text.encode()
         try:
-            os.write(self.fd, text.encode())
+            written = os.write(self.fd, data)
         except OSError as error:
-            if not self.told:
-                self.told = True
-                self.trouble(f"write the log: {os.strerror(error.errno or 0).lower()}")
+            self.tell(os.strerror(error.errno or 0).lower())
+            return
+        self.torn = written < len(data)
+        if self.torn:
+            self.tell("no space left on device")
+
+    def tell(self, cause: str) -> None:
+        """That something is missing from the log is told once."""
+        if not self.told:
+            self.told = True
+            self.trouble(f"write the log: {cause}")
 
     def close(self) -> None:
         """Write what had no newline yet, and close."""

@@ -8,40 +8,58 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def remove_tree(path: str) -> None:
-    """Delete a directory and all below it. What is gone already is fine. Raises OSError."""
+    """Delete a directory and all below it. What is gone already is fine. Raises OSError.
+
+    Two may do it at once: the shim of a container with --rm, and `rm -f`.
+    """
     try:
         device = os.lstat(path).st_dev
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        os.unlink(path)
+        _gone(os.unlink, path)
         return
     try:
         _empty(fd, device)
     finally:
         os.close(fd)
-    os.rmdir(path)
+    _gone(os.rmdir, path)
 
 
 def _empty(fd: int, device: int) -> None:
     """Delete everything in an open directory, by descriptor: names may be exchanged meanwhile."""
     for entry in list(os.scandir(fd)):
         if not entry.is_dir(follow_symlinks=False):
-            os.unlink(entry.name, dir_fd=fd)
+            _gone(os.unlink, entry.name, fd)
             continue
         # overlayfs makes work/work without any mode bits; root opens it all the same.
-        inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                        dir_fd=fd)
+        try:
+            inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                            | os.O_CLOEXEC, dir_fd=fd)
+        except FileNotFoundError:
+            continue
         try:
             if os.fstat(inner).st_dev != device:
                 raise OSError(16, f"another file system is mounted at {entry.name}")
             _empty(inner, device)
         finally:
             os.close(inner)
-        os.rmdir(entry.name, dir_fd=fd)
+        _gone(os.rmdir, entry.name, fd)
+
+
+def _gone(remove: Callable[..., None], name: str, fd: int | None = None) -> None:
+    """Remove one entry, unless somebody else just has."""
+    try:
+        remove(name, dir_fd=fd)
+    except FileNotFoundError:
+        return
 
 
 def size(path: str) -> int:

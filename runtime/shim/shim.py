@@ -26,6 +26,7 @@ from runtime.oci import plan as oci_plan
 from runtime.shim import protocol, removal
 from runtime.shim.evidence import Evidence
 from runtime.shim.logs import Log, rfc3339
+from runtime.shim.records import Records
 from runtime.shim.streams import Client, Streams
 
 import _socket
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
+# So long the output of a process that has ended is waited for; Docker's too: moby daemon/monitor.go.
 DRAIN_PATIENCE_S = 2.0
-FAREWELL_PATIENCE_S = 5.0
+LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 
 
 def main(request: Request, report: _socket.socket) -> None:
@@ -101,9 +103,14 @@ class Shim:
         self.waiting: list[Client] = []  # who want to be told of the end, and of nothing else
         self.group = cgroup.open_group(request["cgroup"])
         self.evidence = Evidence(os.path.join(self.directory, "evidence.jsonl"), request["cgroup"])
+        self.records = Records(request, self.evidence)
         self.log: Log | None = None
-        self.streams = Streams(self.keep_output)
+        self.streams = Streams(self.keep_output, once=request.get("stdin_once", False))
         self.execs: list[tuple[Process, Streams]] = []
+        # Ended, but something they started still holds their output: (until when, streams, code).
+        self.leaving: list[tuple[float, Streams, int]] = []
+        self.children = -1  # readable when a child has ended
+        self.crowded = False  # no descriptor left for one more client
         self.state: dict[str, Any] = {
             "Status": "created", "Pid": 0, "PidStart": 0, "ShimPid": os.getpid(),
             "ShimStart": processes.start_ticks(os.getpid()), "StartedAt": "", "FinishedAt": "",
@@ -139,27 +146,26 @@ class Shim:
             raise
         self.state.update(Status="running", StartedAt=rfc3339(time.time_ns()),
                           Pid=self.init.pid, PidStart=processes.start_ticks(self.init.pid))
-        self.save_state()
-        self.tell_event("start")
+        self.records.state(self.state)
+        self.records.event("start")
         for warning in self.init.warnings:
             self.evidence.note("shim", "warning", text=warning)
         self.report.send(protocol.message(b"R", {"ok": {"pid": self.init.pid}}))
         if self.report.streams is None:
             self.report.done = True
-        self.save_operations(self.init.birth_certificate())
+        self.records.operations(self.init.birth_certificate())
 
     def born(self, init: oci.Init) -> None:
         """The first process exists. Worth a file only if someone holds it there and looks."""
         if self.request.get("gate"):
             self.state.update(Pid=init.pid, PidStart=processes.start_ticks(init.pid))
-            self.save_state()
+            self.records.state(self.state)
 
     def attach_caller(self) -> None:
         """The caller's connection may be the first attachment: so no byte is missed."""
         self.clients.append(self.report)
         if self.request.get("attach"):
-            self.report.streams = self.streams
-            self.streams.clients.append(self.report)
+            self.streams.join(self.report)
 
     def listen(self) -> None:
         """Open the socket, by way of its directory: a path may be longer than 107 bytes."""
@@ -182,7 +188,7 @@ class Shim:
         """The start failed, and all of it was taken back: report why."""
         operations = getattr(error, "operations", None) or \
             (self.init.birth_certificate() if hasattr(self, "init") else [])
-        self.save_operations(operations)
+        self.records.operations(operations)
         self.evidence.note("shim", "start failed", text=str(error))
         self.close_listener()
         cause = getattr(error, "cause", error)
@@ -193,8 +199,10 @@ class Shim:
 
     def serve(self) -> None:
         """Poll until the container's first process has ended; then bury it."""
+        self.children = watch_children()
         while True:
-            ready = self.poll(None)
+            until = min((moment for moment, _, _ in self.leaving), default=None)
+            ready = self.poll(None if until is None else until - time.monotonic())
             if self.init.pidfd in ready:
                 break
             self.handle(ready)
@@ -204,44 +212,65 @@ class Shim:
         """Wait for something to do: descriptor → events."""
         poll = select.poll()
         poll.register(self.init.pidfd, select.POLLIN)
+        poll.register(self.children, select.POLLIN)
         if self.oom is not None:
             poll.register(self.oom, select.POLLIN)
-        if self.listener is not None:
+        if self.listener is not None and not self.crowded:
             poll.register(self.listener.fileno(), select.POLLIN)
         for client in self.clients:
-            poll.register(client.fd, select.POLLIN | (select.POLLOUT if client.out else 0))
+            # A full stdin of the process holds the typist back: the bytes stay in the socket. Not
+            # even a hang-up is heard then, or the loop would spin on it.
+            wanted = (0 if client.held_back() else select.POLLIN) | \
+                (select.POLLOUT if client.out else 0)
+            if wanted:
+                poll.register(client.fd, wanted)
         for process, _ in self.execs:
             poll.register(process.pidfd, select.POLLIN)
         for streams in self.all_streams():
-            if not streams.held():
-                for fd in streams.readers:
-                    poll.register(fd, select.POLLIN)
-            if streams.pending and streams.stdin is not None:
-                poll.register(streams.stdin, select.POLLOUT
-                              | (select.POLLIN if streams.stdin in streams.readers else 0))
-        found = poll.poll(None if timeout_s is None else int(timeout_s * 1000))
+            for fd, wanted in streams.wanted().items():
+                poll.register(fd, wanted)
+        found = poll.poll(None if timeout_s is None else max(0, int(timeout_s * 1000) + 1))
         return dict(found)
 
     def all_streams(self) -> list[Streams]:
         """Init's and every exec's."""
-        return [self.streams, *(streams for _, streams in self.execs)]
+        return [self.streams, *(streams for _, streams in self.execs),
+                *(streams for _, streams, _ in self.leaving)]
 
     def handle(self, ready: dict[int, int]) -> None:
         """Do what the descriptors ask for."""
         if self.oom in ready:
             self.hear_oom()
         for streams in self.all_streams():
-            if streams.stdin in ready and streams.pending:
-                streams.pump()
-            for fd in [fd for fd in streams.readers if fd in ready]:
-                streams.read(fd)
-        for process, streams in [each for each in self.execs if each[0].pidfd in ready]:
+            streams.handle(ready)
+        ended = [each for each in self.execs if each[0].pidfd in ready]
+        for process, streams in ended:
             self.end_exec(process, streams)
+        if ended or self.children in ready:
+            self.reap_orphans()
+        self.let_go()
         for client in [client for client in self.clients if client.fd in ready]:
             self.serve_client(client)
         if self.listener is not None and self.listener.fileno() in ready:
             self.accept()
         self.clients = [client for client in self.clients if not self.dismissed(client)]
+
+    def reap_orphans(self) -> None:
+        """Wait for those who came to us as subreaper; with `--pid host` init's orphans do."""
+        try:
+            os.read(self.children, 4096)
+        except BlockingIOError:
+            pass  # after the end of an exec, which may have stood before them
+        ours = {self.init.pid, *(process.pid for process, _ in self.execs)}
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            # One of ours is waited for where its pidfd is seen, and stands before the rest.
+            if found is None or found.si_pid in ours:
+                return
+            os.waitpid(found.si_pid, 0)
 
     def hear_oom(self) -> None:
         """The memory events may have changed."""
@@ -251,7 +280,7 @@ class Shim:
         except BlockingIOError:
             return
         if self.evidence.read_memory_events():
-            self.tell_event("oom")
+            self.records.event("oom")
 
     def accept(self) -> None:
         """Someone connects."""
@@ -260,6 +289,10 @@ class Shim:
             fd, _ = self.listener._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return
+        except OSError as error:  # EMFILE: they wait until one of the others has gone
+            self.crowded = bool(self.clients)
+            self.evidence.note("shim", "accept failed", text=str(error))
+            return
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
         self.clients.append(Client(sock))
 
@@ -267,16 +300,16 @@ class Shim:
         """Close a connection that is done and has been sent everything."""
         if not client.done or client.out:
             return False
-        if client.streams is not None and client in client.streams.clients:
-            client.streams.clients.remove(client)
+        if client.streams is not None:
+            client.streams.leave(client)
         client.sock.close()
+        self.crowded = False
         return True
 
     def serve_client(self, client: Client) -> None:
         """Read what a client says. One that goes away takes nothing with it."""
         client.flush()
-        # A full stdin of the process holds the typist back: the bytes stay in the socket.
-        if client.streams is not None and len(client.streams.pending) > protocol.LARGEST:
+        if client.held_back():
             return
         try:
             data = client.sock.recv(65536)
@@ -291,7 +324,7 @@ class Shim:
         try:
             for kind, payload in client.frames.feed(data):
                 self.take(client, kind, payload)
-        except (LabError, OSError, ValueError, KeyError) as error:
+        except Exception as error:  # also a mistake of the client's must not end the container
             cause = getattr(error, "cause", error)
             client.send(protocol.message(b"R", {"error": to_data(cause)}))
             client.done = True
@@ -315,8 +348,7 @@ class Shim:
         do = ask.get("do")
         if do == "attach":
             client.send(protocol.message(b"R", {"ok": {"pid": self.init.pid}}))
-            client.streams = self.streams
-            self.streams.clients.append(client)
+            self.streams.join(client)
             return
         if do == "exec":
             self.start_exec(client, ask)
@@ -358,9 +390,9 @@ class Shim:
     def set_status(self, status: str, event: str) -> None:
         """A new state, on disk before anyone is told."""
         self.state["Status"] = status
-        self.save_state()
+        self.records.state(self.state)
         self.evidence.note("shim", event)
-        self.tell_event(event)
+        self.records.event(event)
 
     # ---------------------------------------------------------------- exec
 
@@ -370,7 +402,8 @@ class Shim:
             # It would be frozen on its way in, and the shim would wait for it for ever.
             raise Conflict("exec: the container is paused", "unpause it first")
         process = ask["process"]
-        streams = Streams()
+        # Docker's: who typed into an exec and goes away has typed all there will be.
+        streams = Streams(once=True)
         stdio = streams.open_null() if process.get("terminal") else \
             streams.open_pipes(ask.get("stdin", False))
         plan = self.init.plan
@@ -393,16 +426,25 @@ class Shim:
         if ask.get("detach"):
             client.done = True
         else:
-            client.streams = streams
-            streams.clients.append(client)
+            streams.join(client)
 
     def end_exec(self, process: Process, streams: Streams) -> None:
-        """A process of exec has ended: read the rest, tell its code."""
-        status = os.waitpid(process.pid, 0)[1]
-        self.drain(streams)
+        """A process of exec has ended; what it started may hold its output open a while longer."""
+        code = exit_code(os.waitpid(process.pid, 0)[1])
         self.execs.remove((process, streams))
         os.close(process.pidfd)
-        streams.finish(exit_code(status))
+        self.leaving.append((time.monotonic() + DRAIN_PATIENCE_S, streams, code))
+
+    def let_go(self, now: bool = False) -> None:
+        """Tell their codes for those who have ended and whose output has, or was waited for."""
+        for each in list(self.leaving):
+            moment, streams, code = each
+            if streams.readers and not now and time.monotonic() < moment:
+                continue
+            self.leaving.remove(each)
+            self.drain(streams, 0)
+            streams.finish(code)
+            self.records.event("exec_die", exitCode=str(code))
 
     # ---------------------------------------------------------------- the end
 
@@ -414,14 +456,15 @@ class Shim:
         code = exit_code(status)
         # The kernel's counters first: they explain the signal, and they go with the group.
         if self.evidence.read_memory_events():
-            self.tell_event("oom")
+            self.records.event("oom")
         self.evidence.note("init", "signal" if signal else "exit", pid=self.init.pid, comm=comm,
                            signal=signal, exit_code=code)
         # With a PID namespace of its own the kernel has killed the rest already.
         self.group.kill()
         for process, streams in list(self.execs):
             self.end_exec(process, streams)
-        self.drain(self.streams)
+        self.let_go(now=True)
+        self.drain(self.streams, DRAIN_PATIENCE_S)
         kept = stats.last_words(self.group.path)
         self.remove_group()
         self.state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0,
@@ -430,13 +473,14 @@ class Shim:
         self.evidence.note("shim", "exited", exit_code=code, oom_killed=self.state["OOMKilled"])
         if self.log is not None:
             self.log.close()
-        self.tell_event("die", exitCode=str(code))
         self.close_listener()
         if self.request.get("remove"):
+            self.records.event("die", exitCode=str(code))
             self.remove_everything()
         else:
-            self.try_write("last-cgroup.json", kept)
-            self.save_state()
+            self.records.write("last-cgroup.json", kept)
+            self.records.state(self.state)
+            self.records.event("die", exitCode=str(code))
         self.say_farewell(code)
 
     def remove_group(self) -> None:
@@ -446,9 +490,7 @@ class Shim:
         except LabError as error:
             self.evidence.note("shim", "group stays", text=str(error))
             return
-        if self.request.get("ledger"):
-            documents.append_line(self.request["ledger"],
-                                  {"gone": "cgroup", "path": self.group.path})
+        self.records.group_gone(self.group.path)
 
     def remove_everything(self) -> None:
         """--rm: the directories and names that were given us to remove, in that order."""
@@ -457,35 +499,38 @@ class Shim:
                 removal.remove_tree(path)
             except OSError as error:
                 self.evidence.note("shim", "remove failed", text=str(error))
-        self.tell_event("destroy")
+        self.records.event("destroy")
 
-    def drain(self, streams: Streams) -> None:
+    def drain(self, streams: Streams, patience_s: float) -> None:
         """Read what is left in the pipes. A process that outlives init may hold one open."""
-        deadline = time.monotonic() + DRAIN_PATIENCE_S
-        while streams.readers and (left := deadline - time.monotonic()) > 0:
+        deadline = time.monotonic() + patience_s
+        left = LAST_BYTES
+        while streams.readers and left > 0:
             poll = select.poll()
             for fd in streams.readers:
                 poll.register(fd, select.POLLIN)
-            for fd, _ in poll.poll(int(left * 1000)):
-                streams.read(fd)
+            found = poll.poll(max(0, int((deadline - time.monotonic()) * 1000)))
+            if not found:
+                return
+            for fd, _ in found:
+                left -= streams.read(fd)
             for client in streams.clients:
                 client.flush()
 
     def say_farewell(self, code: int) -> None:
-        """Tell the exit code to all who are attached or wait; give the slow ones a while."""
+        """Tell the exit code to all who are attached or wait.
+
+        One who reads slowly, a pager perhaps, is waited for until he has everything or has gone:
+        all else is done and written by now, and this process is a few pages of memory.
+        """
         for client in self.waiting:
             client.send(protocol.message(b"X", {"code": code}))
-            client.done = True
         self.streams.finish(code)
-        deadline = time.monotonic() + FAREWELL_PATIENCE_S
         while waiting := [client for client in self.clients if client.out]:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
             poll = select.poll()
             for client in waiting:
                 poll.register(client.fd, select.POLLOUT)
-            poll.poll(int(left * 1000))
+            poll.poll()
             for client in waiting:
                 client.flush()
 
@@ -495,39 +540,6 @@ class Shim:
         """To the log, if there is one."""
         if self.log is not None:
             self.log.write(stream, data)
-
-    def save_state(self) -> None:
-        """state.json, whole. On a full disk the old one stays, and that is told."""
-        self.try_write("state.json", self.state)
-
-    def try_write(self, name: str, value: Any) -> None:
-        try:
-            documents.write(os.path.join(self.directory, name), value)
-        except OSError as error:
-            self.evidence.note("shim", f"write {name} failed", text=str(error))
-
-    def save_operations(self, operations: list[dict[str, Any]]) -> None:
-        """The birth certificate."""
-        text = "".join(documents.encode(each) + "\n" for each in operations)
-        try:
-            documents.replace_file(os.path.join(self.directory, "operations.jsonl"), text.encode())
-        except OSError as error:
-            self.evidence.note("shim", "write operations.jsonl failed", text=str(error))
-
-    def tell_event(self, action: str, **attributes: str) -> None:
-        """An event in Docker's shape, for `events` and the lifecycle pane."""
-        if not self.request.get("events"):
-            return
-        now = time.time_ns()
-        try:
-            documents.append_line(self.request["events"], {
-                "Type": "container", "Action": action, "time": now // 1_000_000_000,
-                "timeNano": now,
-                "Actor": {"ID": self.request["id"],
-                          "Attributes": {**self.request.get("attributes", {}), **attributes}},
-            })
-        except OSError:
-            return
 
     def close_listener(self) -> None:
         """The socket and its name go first: who connects later is told that there is nobody."""
@@ -540,3 +552,13 @@ class Shim:
 def exit_code(status: int) -> int:
     """A wait status as a shell says it: 128 + n for signal n."""
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def watch_children() -> int:
+    """A descriptor that is readable when a child has ended: the byte of SIGCHLD. signal(7)"""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _signal.signal(_signal.SIGCHLD, lambda number, frame: None)
+    # One that ended before now has sent its signal already: look once in any case.
+    os.write(writer, b"\0")
+    return reader

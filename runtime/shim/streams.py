@@ -9,6 +9,7 @@ With a terminal there is one descriptor, the pty's master, and everything is "st
 from __future__ import annotations
 
 import os
+import select
 
 from runtime.kernel import terminals
 from runtime.shim import protocol
@@ -37,6 +38,10 @@ class Client:
         self.streams: Streams | None = None
         self.done = False  # close once everything is sent
 
+    def held_back(self) -> bool:
+        """Has it typed so much more than the process reads that no more is taken from it?"""
+        return self.streams is not None and len(self.streams.pending) > protocol.LARGEST
+
     def send(self, data: bytes) -> None:
         """Queue data and send what goes at once."""
         self.out += data
@@ -59,8 +64,10 @@ class Client:
 class Streams:
     """The three streams of one process (init's, or one of exec's)."""
 
-    def __init__(self, keep: Callable[[str, bytes], None] | None = None) -> None:
+    def __init__(self, keep: Callable[[str, bytes], None] | None = None,
+                 once: bool = False) -> None:
         self.keep = keep
+        self.once = once  # Docker's StdinOnce: stdin ends when the one attached to it goes
         self.readers: dict[int, str] = {}
         self.stdin: int | None = None
         self.terminal: int | None = None
@@ -103,26 +110,55 @@ class Streams:
         self.terminal = self.stdin = master
         self.readers = {master: "stdout"}
 
+    def join(self, client: Client) -> None:
+        """From here on the client gets what the process writes, and types to it."""
+        client.streams = self
+        self.clients.append(client)
+
+    def leave(self, client: Client) -> None:
+        """The client is gone."""
+        if client in self.clients:
+            self.clients.remove(client)
+            if self.once and not self.clients:
+                self.close_stdin()
+
+    def wanted(self) -> dict[int, int]:
+        """What to poll for: descriptor → events."""
+        wanted = {} if self.held() else dict.fromkeys(self.readers, select.POLLIN)
+        if self.pending and self.stdin is not None:
+            # A terminal is one descriptor for both ways.
+            wanted[self.stdin] = wanted.get(self.stdin, 0) | select.POLLOUT
+        return wanted
+
+    def handle(self, ready: dict[int, int]) -> None:
+        """Write and read what goes."""
+        if self.stdin in ready and self.pending:
+            self.pump()
+        if not self.held():
+            for fd in [fd for fd in self.readers if fd in ready]:
+                self.read(fd)
+
     def held(self) -> bool:
         """Is someone attached too slow to be sent more?"""
         return any(len(client.out) > HOLD for client in self.clients)
 
-    def read(self, fd: int) -> None:
-        """The process wrote: pass it on, or notice that this stream has ended."""
+    def read(self, fd: int) -> int:
+        """The process wrote: pass it on, or notice that this stream has ended. How many bytes."""
         try:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
-            return
+            return 0
         except OSError:  # EIO: the last user of a pty's slave is gone
             data = b""
         if not data:
             self.close_reader(fd)
-            return
+            return 0
         stream = self.readers[fd]
         if self.keep is not None:
             self.keep(stream, data)
         for client in self.clients:
             client.send(protocol.frame(KIND[stream], data))
+        return len(data)
 
     def close_reader(self, fd: int) -> None:
         """This stream will bring no more."""

@@ -133,12 +133,22 @@ def judge(check: Check, answer: str, context: Context) -> Result:
     value, live = truth(check, context), reading(check, context)
     sentence = "your answer is what the kernel says"
     if value is None:
-        return Result(False, answer, "nothing to compare with: it is gone", "", sentence)
+        return Result(False, answer, f"nothing to compare with: {_absent(check, context)}", "",
+                      sentence)
     tolerance = float(check.words.get("within_percent", 0))
     right = same(value.value, answer, tolerance)
     if not right and live is not None:
         right = _between(check, value.value, live.value, answer)
     return Result(right, value.value, answer, value.path, sentence)
+
+
+def _absent(check: Check, context: Context) -> str:
+    """Why a question has no answer now, and what would bring it back."""
+    name = context.text(check.words[check.subject])
+    facts = context.world.container(name)
+    if facts is None:
+        return predicates.missing(name, context)
+    return f"{name} is {facts.status} (docker start {name} starts it again)"
 
 
 def _between(check: Check, first: str, last: str, answer: str) -> bool:

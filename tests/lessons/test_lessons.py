@@ -80,7 +80,7 @@ def test_an_unrelated_container_is_in_nobodys_way_and_survives_the_reset(lab):
 
 # What a student gets wrong, and the sentence that the lesson has for it.
 MISTAKES = [
-    ("just-a-process", "start", ["docker run -d --name $name lab/base slep 600"],
+    ("just-a-process", "start", ["docker run -d --name $name lab/base slep 3600"],
      "nothing of that name was found"),
     ("just-a-process", "start", ["docker create --name $name lab/base sleep 600"],
      "not started"),

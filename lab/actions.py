@@ -89,6 +89,11 @@ ALL = (
 )
 
 
+# While a line is typed, its keys are letters.
+TYPING = line(Span(" enter", "key"), Span(" takes it ", "dim"), Span(G.dot, "rule"),
+              Span(" esc", "key"), Span(" back to the keys", "dim"))
+
+
 def for_screen(screen: str) -> tuple[Action, ...]:
     """The actions of a screen, in the order of the registry."""
     return tuple(action for action in ALL if screen in action.screens)

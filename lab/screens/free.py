@@ -78,7 +78,7 @@ class FreeScreen(LiveScreen):
             with Vertical(id="list-side"):
                 yield LiveTable(id="list")
                 yield LiveTable(id="said", classes="one gone")
-                yield Input(id="entry", classes="line gone")
+                yield Input(id="entry", classes="line gone", select_on_focus=False)
             yield LiveSide()
         yield LiveTable(id="card")
         yield LiveTable(id="cause", classes="one")
@@ -233,6 +233,14 @@ class FreeScreen(LiveScreen):
         self.query_one("#entry", Input).add_class("gone")
         self.set_focus(None)
         self.paint()
+
+    def on_descendant_focus(self) -> None:
+        """The keys go into the line now."""
+        self.paint_keys()
+
+    def on_descendant_blur(self) -> None:
+        """The keys are the screen's again."""
+        self.paint_keys()
 
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""

@@ -67,7 +67,8 @@ class LessonScreen(LiveScreen):
         with Horizontal(id="body"):
             with Vertical(id="lesson-side"):
                 yield LessonPanel(id="lesson")
-                yield Input(id="answer", classes="line gone", placeholder="your answer, then enter")
+                yield Input(id="answer", classes="line gone", select_on_focus=False,
+                            placeholder=" enter: type your answer")
             yield LiveSide(self.stepper.lesson.panes)
             with Vertical(id="hood-side"):
                 yield LiveTable(id="hood-title", classes="one")
@@ -111,8 +112,17 @@ class LessonScreen(LiveScreen):
         super().paint()
         if self.is_mounted:
             self.query_one(LessonPanel).show(self.view)
+            self._mask()
             self._title()
             self.line_of("hood-title").put([rule("Under the hood")])
+
+    def _mask(self) -> None:
+        """While the student is to name the phases of a start, the hood does not tell them."""
+        masked = self.stepper.step.kind == "watch" and not self.stepper.passed
+        for pane in self.query(HoodPane):
+            if pane.masked != masked:
+                pane.masked = masked
+                pane.rebuild()
 
     def _title(self) -> None:
         lesson, index = self.stepper.lesson, self.stepper.index
@@ -208,10 +218,8 @@ class LessonScreen(LiveScreen):
         entry = self.query_one("#answer", Input)
         entry.set_class(not asks, "gone")
         entry.value = ""
-        if asks:
-            entry.focus()
-        else:
-            self.set_focus(None)
+        # Not focused yet: the answer is looked up first, and for that the keys are needed.
+        self.set_focus(None)
         if step.focus:
             self.query_one(LiveSide).select(kind_of(step.focus))
         self.query_one(LessonPanel).top = 0
@@ -236,6 +244,8 @@ class LessonScreen(LiveScreen):
         what = {"predict": "choose with the digits, then enter", "ask": "type your answer",
                 "explain": "choose with the digits, then enter"}.get(
                     stepper.step.kind, "the checks above are not met yet; h gives a hint")
+        if stepper.step.kind == "watch" and self._asks():
+            what = "choose with the digits, then enter"
         self._tell(f"Not yet: {what}. n again goes on without.")
 
     def action_back(self) -> None:
@@ -276,6 +286,9 @@ class LessonScreen(LiveScreen):
             if number <= len(options):
                 self.choice = number - 1
                 self.paint()
+            return
+        if self._waits_for_answer():
+            self._type(str(number))
             return
         super().action_digit(number)
 
@@ -325,8 +338,23 @@ class LessonScreen(LiveScreen):
             self._tell(str(error))
         if self.stepper.passed:
             self.query_one("#answer", Input).add_class("gone")
-            self.set_focus(None)
+        self.set_focus(None)
         self.paint()
+
+    def _type(self, text: str) -> None:
+        """Begin to type the answer."""
+        entry = self.query_one("#answer", Input)
+        entry.value = text
+        entry.focus()
+        entry.cursor_position = len(text)
+
+    def on_descendant_focus(self) -> None:
+        """The keys go into the line now."""
+        self.paint_keys()
+
+    def on_descendant_blur(self) -> None:
+        """The keys are the screen's again."""
+        self.paint_keys()
 
     def on_key(self, event: events.Key) -> None:
         """Esc leaves the answer line before it leaves the lesson."""
@@ -334,8 +362,10 @@ class LessonScreen(LiveScreen):
             event.stop()
             event.prevent_default()
             self.set_focus(None)
-        elif event.key == "enter" and self._waits_for_answer():
-            self.query_one("#answer", Input).focus()
+        elif self._waits_for_answer() and (event.key == "enter" or event.key in "7890"):
+            event.stop()
+            event.prevent_default()
+            self._type("" if event.key == "enter" else event.key)
 
     def _waits_for_answer(self) -> bool:
         entry = self.query_one("#answer", Input)

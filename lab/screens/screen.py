@@ -49,7 +49,7 @@ class LabScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._keys_for: tuple[int, frozenset[str]] | None = None
+        self._keys_for: tuple[int, frozenset[str], bool] | None = None
 
     @property
     def lab(self) -> Lab:
@@ -96,10 +96,11 @@ class LabScreen(Screen[None]):
 
     def paint_keys(self) -> None:
         """The key line: what can be done now."""
-        key = (self.size.width, self.unavailable())
+        key = (self.size.width, self.unavailable(), self.focused is not None)
         if key != self._keys_for:
             self._keys_for = key
-            self.line_of("keys").put([actions.key_line(self.NAME, *key)])
+            words = actions.TYPING if key[2] else actions.key_line(self.NAME, *key[:2])
+            self.line_of("keys").put([words])
 
     def unavailable(self) -> frozenset[str]:
         """The actions that would do nothing now, left out of the key line."""

@@ -30,8 +30,8 @@ GOALS = {
 }
 
 
-def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
-    """The rows of the pane."""
+def lines(view: View, host: Host, width: int, height: int, masked: bool = False) -> list[Line]:
+    """The rows of the pane; `masked` leaves the phases' names to the student."""
     rows = [line(Span(" $ ", "dim"), Span(view.row.docker or view.row.command, "code"),
                  proof=view.row.docker, source="what you wrote, in Docker's words")]
     if not view.effects:
@@ -39,11 +39,17 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     total = sum(effect.ns for effect in view.effects)
     rows.append(line(Span(f" {len(view.effects)} operations", "strong"),
                      Span(f"  {duration(total / 1000)} in the kernel", "dim")))
-    for phase, group in groupby(view.effects, key=lambda effect: effect.phase):
+    for phase, group in groupby(view.effects, key=phase_of):
         effects = list(group)
-        rows.append(_phase(phase, effects))
+        rows.append(_phase("?" if masked and phase != "prepare" else phase, effects))
         rows += [_effect(effect, width) for effect in effects]
     return rows
+
+
+def phase_of(effect: Effect) -> str:
+    """The phase as the container's own process goes through it; before it there is the shim."""
+    early = effect.by == "shim" and effect.phase in ("limit", "prepare")
+    return "prepare" if early else effect.phase
 
 
 def _phase(phase: str, effects: list[Effect]) -> Line:
@@ -152,5 +158,9 @@ class HoodPane(Pane):
     PARTS = frozenset({"effects"})
     PROMISE = "every operation of the start will stand here, with its time and its manual page"
 
+    def __init__(self, id: str | None = None, classes: str = "pane") -> None:
+        super().__init__(id, classes)
+        self.masked = False
+
     def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:
-        return lines(view, host, width, height)
+        return lines(view, host, width, height, self.masked)

@@ -54,11 +54,14 @@ class LessonView:
 def lines(view: LessonView, width: int) -> list[Line]:
     """The whole step, top to bottom; the widget scrolls it."""
     rows = _marked(prose(view.text, width), view, width)
-    rows += _question(view, width)
+    watch = view.kind == "watch"
+    rows += [] if watch else _question(view, width)
     rows += _commands(view, rows, width)
-    rows += _phases(view, width)
     rows += _checks(view, width)
     rows += _output(view, width)
+    if watch:
+        # First the start, then what it became, then the question about it.
+        rows += _phases(view, width) + _question(view, width)
     rows += _said(view, width)
     for text in view.notice:
         rows += [line(Span(" ", "dim", "notice")), *wrapped(text, width, " ", " ", "pressure")]
@@ -89,14 +92,15 @@ def _question(view: LessonView, width: int) -> list[Line]:
     if not view.options:
         return []
     rows = [BLANK]
-    for number, (key, words) in enumerate(view.options):
-        chosen = view.locked == key or (view.locked is None and number == view.choice)
+    for number, (name, words) in enumerate(view.options):
+        chosen = view.locked == name or (view.locked is None and number == view.choice)
         mark = G.here if chosen else " "
         lead = f" {mark} {number + 1}  "
+        key = f"option:{number}"
         role = "strong" if chosen else "dim" if view.locked is not None else "text"
         rest = " " * cell_len(lead)
         wrap = wrapped(words, width, rest, rest, role)
-        wrap[0] = Line((Span(lead, "focus" if chosen else "dim"), *wrap[0].spans[1:]))
+        wrap[0] = Line((Span(lead, "focus" if chosen else "dim", key), *wrap[0].spans[1:]))
         rows += wrap
     if view.locked is None:
         rows += [BLANK, *_sureness(view, width)]
@@ -142,8 +146,8 @@ def _phases(view: LessonView, width: int) -> list[Line]:
         names = list(dict.fromkeys(phase.operations))
         head = f" {phase.name:<9}{len(phase.operations):>3}  "
         time = f"{duration(phase.microseconds)} "
-        room = width - cell_len(head) - cell_len(time) - 1
-        rows.append(line(Span(head, "name"), Span(fit(" ".join(names), max(8, room)), "dim"),
+        words = fit(" ".join(names), max(8, width - cell_len(head) - cell_len(time) - 1))
+        rows.append(line(Span(head, "name", f"phase:{len(rows)}"), Span(words, "dim"),
                          right=[Span(time, "dim")]))
     return rows
 
@@ -238,9 +242,11 @@ class LessonPanel(LiveTable):
 
     @staticmethod
     def _news(before: LessonView, view: LessonView) -> bool:
-        return (len(view.hints), view.reveal, view.ran, view.running, view.notice, view.locked) != (
-            len(before.hints), before.reveal, before.ran, before.running, before.notice,
-            before.locked)
+        def news(one: LessonView) -> tuple[object, ...]:
+            return (len(one.hints), one.reveal, one.ran, one.running, one.notice, one.locked,
+                    one.card, len(one.options), len(one.phases), one.answer)
+
+        return news(view) != news(before)
 
     def to_news(self) -> None:
         """Scroll to what is new: from the checks on when that fits, else to the last part."""
@@ -256,7 +262,7 @@ class LessonPanel(LiveTable):
         """The first line of the checks, the output, the card, a hint."""
         first = row.spans[0] if row.spans else Span("")
         begins = (" $ ", " you said         ", " hint ")
-        return first.key in ("check:0", "notice") or first.text.startswith(begins)
+        return first.key in ("check:0", "phase:1", "notice") or first.text.startswith(begins)
 
     def build(self, width: int, height: int) -> Sequence[Line]:
         return lines(self.view, width)

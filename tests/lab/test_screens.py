@@ -220,7 +220,9 @@ def test_an_answer_is_typed_and_esc_leaves_the_line_not_the_lesson(lab, shown):
         await settle(pilot)
         assert lab.screen.stepper.step.kind == "ask"
         await pilot.press("4", "2", "q")
+        await settle(pilot)
         assert lab.screen.query_one("#answer").value == "42q"
+        assert "esc back to the keys" in text(lab)
         await pilot.press("escape")
         assert isinstance(lab.screen, LessonScreen)
         await pilot.press("escape")

@@ -116,9 +116,12 @@ def chdir(path: str) -> None:
 
 
 @operation("fchdir(2)")
-def fchdir(fd: int) -> None:
-    """Make the directory behind fd the working directory. chdir(2)"""
-    os.fchdir(fd)
+def fchdir(fd: int, path: str) -> None:
+    """Make the directory behind fd the working directory; path is for the reader. chdir(2)"""
+    try:
+        os.fchdir(fd)
+    except OSError as error:
+        raise KernelError("fchdir", error.errno or 0, path) from None
 
 
 @operation("chroot(2)")

@@ -173,6 +173,8 @@ def be_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], sock: _socke
     """In the child: put stdio in place and never come back."""
     try:
         container_init.move_stdio(stdio, plan.process)
+        # Whatever the shim and its caller hold open, the image's words (cwd, args) shall not find.
+        processes.close_others([sock.fileno()])
         container_init.run(plan, group, sock)
     finally:
         os._exit(1)

@@ -87,6 +87,10 @@ def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group
     teller = Teller(sock, None)
     try:
         joins, birth = group.open_joins(), group.birth_fd()
+        # While /proc/self is ours to write. From here to execve those inside can see us, and may
+        # neither trace us nor open the host's program that we run (CVE-2019-5736).
+        program.set_oom_score(process)
+        processes.set_dumpable(False)
         enter(init_pid, init_pidfd)
         pid, _ = namespaces.clone3(namespaces.Flags(namespaces.CLONE_PARENT), birth)
         if pid == 0:
@@ -122,9 +126,10 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
         program.reset_signals()
         processes.setsid()
         move_stdio(stdio, process)
+        processes.close_others([sock.fileno(), *joins])
         with phase("limit"):
             group.join_self(joins)
-            program.set_limits(process)
+            program.set_rlimits(process)
         master = terminal.attach(process, console=False) if process.get("terminal") else None
         path = program.prepare(process)
         sealed = bool(process.get("noNewPrivileges"))

@@ -105,22 +105,23 @@ def change(place: files.Opened, options: Options, extra: int) -> None:
 
 
 def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
-    """A descriptor of the destination inside the root, made if it is missing. Close it."""
-    inside = destination.strip("/") or "."
-    try:
-        return files.open_in_root(root_fd, inside, os.O_PATH)
-    except KernelError as error:
-        if error.errno != errno.ENOENT:
-            raise KernelError("open the mount target", error.errno or 0, destination) from None
-    above, _, name = inside.rpartition("/")
+    """A descriptor of the destination inside the root, made if it is missing. Close it.
+
+    Raises KernelError: ELOOP for a link of /proc/PID/fd or its like, which leads out of any root.
+    """
+    found = there(root_fd, destination)
+    if found is not None:
+        return found
+    above, _, name = destination.strip("/").rpartition("/")
     above_fd = target(root_fd, above, True, links)
     try:
         goal = link_at(above_fd, name)
         if goal is not None:
             # Ubuntu's /etc/resolv.conf leads to a file of a program that does not run here. What
             # it leads to is made, inside: the link's text starts at the root we were given.
-            if links == MOST_LINKS:
-                raise KernelError("make the mount target", errno.ELOOP, destination)
+            # Asked again, for the name may be that of the descriptor just opened, /proc/self/fd/4.
+            if there(root_fd, destination) is not None or links == MOST_LINKS:
+                raise KernelError("make inside the root", errno.ELOOP, destination)
             return target(root_fd, os.path.join(real(root_fd, above_fd), goal), folder, links + 1)
         if folder:
             files.mkdir_at(above_fd, name)
@@ -128,7 +129,17 @@ def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
             files.make_file_at(above_fd, name)
     finally:
         os.close(above_fd)
-    return files.open_in_root(root_fd, inside, os.O_PATH)
+    return files.open_in_root(root_fd, destination.strip("/"), os.O_PATH)
+
+
+def there(root_fd: int, destination: str) -> int | None:
+    """A descriptor of what is there inside the root; None when nothing is."""
+    try:
+        return files.open_in_root(root_fd, destination.strip("/") or ".", os.O_PATH)
+    except KernelError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise KernelError("open inside the root", error.errno or 0, destination) from None
 
 
 def link_at(folder_fd: int, name: str) -> str | None:

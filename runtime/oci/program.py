@@ -13,6 +13,7 @@ import stat
 
 from runtime.errors import Denied, NotFound
 from runtime.kernel import files, limits
+from runtime.oci.mounts import target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,18 @@ def reset_signals() -> None:
 
 def set_limits(process: dict[str, Any]) -> None:
     """Resource limits and the OOM score: while still root, for raising one needs it."""
+    set_rlimits(process)
+    set_oom_score(process)
+
+
+def set_rlimits(process: dict[str, Any]) -> None:
+    """Resource limits: soft and hard."""
     for limit in process.get("rlimits") or []:
         limits.setrlimit(limit["type"], limit["soft"], limit["hard"])
+
+
+def set_oom_score(process: dict[str, Any]) -> None:
+    """How soon the OOM killer takes it: −1000 never, 1000 first. proc_pid_oom_score_adj(5)"""
     if process.get("oomScoreAdj") is not None:
         files.write_control("/proc/self/oom_score_adj", str(process["oomScoreAdj"]))
 
@@ -64,11 +75,17 @@ def prepare(process: dict[str, Any]) -> str:
     """Go to the working directory, made if missing, and find the program. Raises NotFound, Denied.
 
     Before the user changes, so that a missing directory can be made (Docker makes it, as root).
+    Never by its name alone: /proc/self/fd/7 is a way out of the container (CVE-2024-21626).
     """
-    cwd = process["cwd"]
-    if not os.path.isdir(cwd):
-        files.mkdirs(cwd)
-    files.chdir(cwd)
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        folder = target(root, process["cwd"], True)
+        try:
+            files.fchdir(folder, process["cwd"])
+        finally:
+            os.close(folder)
+    finally:
+        os.close(root)
     return find(process["args"][0], environment(process).get("PATH", DEFAULT_PATH))
 
 

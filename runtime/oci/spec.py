@@ -1,7 +1,7 @@
 """config.json, judged before the kernel is asked for anything.
 
-Runs in the shim. What is malformed is Invalid, what this runtime does not do is Unsupported, each by
-its path: `$.process.args[0]: expected a string`. Nothing is accepted and then left out, for a
+Runs in the shim. What is malformed is Invalid, what this runtime does not do is Unsupported, each
+by its path: `$.process.args[0]: expected a string`. Nothing is accepted and then left out, for a
 container that lacks what it was promised is worse than none; numbers that only the kernel can
 judge are left to it. Sources: runtime-spec config.md, config-linux.md.
 """

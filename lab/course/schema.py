@@ -69,7 +69,7 @@ PREDICATES: dict[str, dict[str, str]] = {
     "predicted": {"predicted": "str"},
     "gone": {"gone": "str", "what": "str"},
     "value": {"value": "value"},
-    "file": {"file": "str", "in": "str", "exists": "bool", "content_re": "str", "sha256": "str",
+    "file": {"file": "str", "in": "str", "exists": "bool", "content_re": "str",
              "owner": "int", "size_ge": "int"},
 }
 

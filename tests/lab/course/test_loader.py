@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from lab.course import loader, schema
 from lab.course.loader import Course
 from runtime.errors import Invalid, NotFound
 
@@ -110,3 +114,14 @@ def test_another_language_that_is_not_there_is_named(course_copy):
 def test_a_file_that_is_no_text_is_named(course_copy):
     (course_copy / LIMITS / "text.en.md").write_bytes(b"\xff\xfe\x00")
     assert said(course_copy) == f"lessons/{LIMITS}/text.en.md: not UTF-8"
+
+
+def test_the_authors_table_names_every_predicate_and_its_words():
+    """lessons/README.md is what an author reads; schema.py is what the loader accepts."""
+    table = (Path(loader.default_folder()) / "README.md").read_text().split("## Checks")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
+    for name, words in schema.PREDICATES.items():
+        if name not in ("event", "predicted", "answer", "value"):
+            assert set(re.findall(r"`(\w+)`", rows[name])) == set(words) - {name}, name
+    for word in (*schema.COMBINATORS, *schema.MODIFIER, "predicted", "event", "value"):
+        assert f"`{word}" in table

@@ -93,6 +93,9 @@ def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Te
             namespaces.setdomainname(spec["domainname"])
         if plan.new_namespace("net"):
             rootfs.loopback_up()
+        # Made before finish, for the root may become read-only; entered after, for the directory
+        # may be one that is hidden.
+        os.close(program.open_directory(process))
         # Before finish, which makes /proc/sys read-only.
         for name, value in ((spec.get("linux") or {}).get("sysctl") or {}).items():
             files.write_control(sysctl_file(name), value)

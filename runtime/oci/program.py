@@ -75,18 +75,25 @@ def prepare(process: dict[str, Any]) -> str:
     """Go to the working directory, made if missing, and find the program. Raises NotFound, Denied.
 
     Before the user changes, so that a missing directory can be made (Docker makes it, as root).
+    """
+    folder = open_directory(process)
+    try:
+        files.fchdir(folder, process["cwd"])
+    finally:
+        os.close(folder)
+    return find(process["args"][0], environment(process).get("PATH", DEFAULT_PATH))
+
+
+def open_directory(process: dict[str, Any]) -> int:
+    """A descriptor of the working directory, made if missing.
+
     Never by its name alone: /proc/self/fd/7 is a way out of the container (CVE-2024-21626).
     """
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        folder = target(root, process["cwd"], True)
-        try:
-            files.fchdir(folder, process["cwd"])
-        finally:
-            os.close(folder)
+        return target(root, process["cwd"], True)
     finally:
         os.close(root)
-    return find(process["args"][0], environment(process).get("PATH", DEFAULT_PATH))
 
 
 def find(name: str, path: str) -> str:

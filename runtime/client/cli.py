@@ -29,6 +29,7 @@ from runtime.errors import LabError, Unsupported
 
 def main(argv: list[str]) -> int:
     """Do what the arguments say; returns the exit code."""
+    open_missing_streams()
     session = Session(program_word())
     try:
         code = _dispatch(session, argv)
@@ -44,11 +45,30 @@ def main(argv: list[str]) -> int:
         # The reader went away. Nothing more can be said to it, also not when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except UnicodeError:
+        session.complain(f"{session.program}: read the command line: an argument or a variable is "
+                         "not UTF-8, which JSON, and so every state file, has to be")
+        return 125
     except (LabError, OSError) as error:
         session.complain_of(error)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def open_missing_streams() -> None:
+    """Have 0, 1 and 2 be something: else the next socket gets that number, and is taken for stdin.
+
+    `container-lab run -i lab/base <&-` would read the shim's answers as what somebody types.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w", closefd=False))
 
 
 def _dispatch(session: Session, argv: list[str]) -> int:

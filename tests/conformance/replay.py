@@ -1,9 +1,9 @@
 """Replays recorded conversations with a real dockerd against our own program.
 
-A transcript is a file of JSON lines, a scenario each: {"name", "area", "files", "steps"}; a step is
-{"argv", "stdin", "env", "stdout", "stderr", "code", "normalise", "ignore", "capture"}. Recorded
-from docker 28.2 with dockerd 26.1 (`transcripts/`), already normalised: ids, times and durations are
-placeholders. What a newer Docker answers otherwise is applied in `newer.py`; where we differ on
+A transcript is a file of JSON lines, a scenario each: {"name", "area", "files", "steps"}; a step
+is {"argv", "stdin", "env", "stdout", "stderr", "code", "normalise", "ignore", "capture"}. Recorded
+from docker 28.2 with dockerd 26.1 (`transcripts/`), already normalised: ids, times and durations
+are placeholders. What a newer Docker answers otherwise is applied in `newer.py`; where we differ on
 purpose is listed in `differences.py`.
 """
 

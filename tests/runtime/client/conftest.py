@@ -199,7 +199,8 @@ def engine() -> FakeEngine:
 def lab(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     """Type a command line: `lab("run", "--rm", "lab/base")` → its code, stdout and stderr."""
-    monkeypatch.setattr(cli, "Session", lambda program: Session(program, engine=cast("Any", engine)))
+    monkeypatch.setattr(cli, "Session",
+                        lambda program: Session(program, engine=cast("Any", engine)))
     monkeypatch.setenv("CONTAINER_LAB_PROGRAM", "docker")
 
     def typed(*argv: str) -> Answer:

@@ -14,7 +14,7 @@ import pytest
 @pytest.mark.parametrize(("words", "expected"), [
     (["st"], ["start", "stats", "stop"]),
     (["container", "pr"], ["prune"]),
-    (["run", "--me"], ["--memory", "--memory-reservation", "--memory-swap"]),
+    (["run", "--me"], ["--memory", "--memory-reservation", "--memory-swap", "--memory-swappiness"]),
     (["run", "--network", ""], ["none", "host"]),
     (["run", "la"], ["lab/base"]),
     (["stop", ""], ["second"]),

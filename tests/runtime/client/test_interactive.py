@@ -101,7 +101,8 @@ def test_a_shell_with_its_own_terminal(root: Path) -> None:
     terminal.type(b"until [ \"$(stty size)\" = '24 80' ]; do :; done; echo resiz''ed\r")
     terminal.expect(b"resized\r\n")
     # ^C is a key of the container's terminal: its sleep ends, its shell and we do not.
-    terminal.type(b"echo slee''ps; sleep 99\r")
+    # In a shell of its own: when that speaks, it is what the terminal's keys go to.
+    terminal.type(b"sh -c \"echo slee''ps; exec sleep 99\"\r")
     terminal.expect(b"sleeps\r\n")
     terminal.type(b"\x03")
     terminal.type(b"echo aw''ake; exit 7\r")

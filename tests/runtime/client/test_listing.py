@@ -25,7 +25,7 @@ def test_columns(lab: Callable[..., Any], two: Any) -> None:
     head, second, first = lab("ps", "-a").out.splitlines()
     assert head.split() == ["CONTAINER", "ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS",
                             "NAMES"]
-    assert '"echo some rather lo…"' in second and "Up 3 seconds" in second
+    assert '"echo \'some rather l…"' in second and "Up 3 seconds" in second
     assert "Exited (137) 3 seconds ago" in first and first.startswith(two.find("first").id[:12])
 
 

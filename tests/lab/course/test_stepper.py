@@ -302,3 +302,14 @@ def test_checking_from_a_thread_while_keys_are_pressed(begin, world):
     stop.set()
     watcher.join()
     assert failures == []
+
+
+def test_a_machine_too_busy_to_throttle_on_is_said(begin, world):
+    stepper = at(begin(), "guess-cpu")
+    stepper.predict("stopgo", "")
+    stepper.next()
+    name = stepper.vars["name"]
+    throttle(world, name)
+    world.write(name, "cpu.stat", "nr_periods 60\nnr_throttled 0\n")
+    assert not all(result.passed for result in stepper.check())
+    assert stepper.say.startswith("Forty periods")

@@ -157,25 +157,27 @@ def clone_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int],
         if plan.new_namespace("time"):
             make_time_namespace(plan.spec["linux"].get("timeOffsets") or {})
         ours, theirs = sync.pair()
-        birth = group.birth_fd()
+        # Opened here: root of a user namespace may not, and after pivot_root they are out of reach.
+        joins, birth = group.open_joins(), group.birth_fd()
         try:
             pid, pidfd = namespaces.clone3(namespaces.Flags(plan.clone_flags()), birth)
             if pid == 0:
-                be_init(plan, group, stdio, theirs)
+                be_init(plan, group, joins, stdio, theirs)
         finally:
-            if birth is not None:
-                os.close(birth)
+            for fd in joins if birth is None else (*joins, birth):
+                os.close(fd)
             theirs.close()
     return Init(pid, pidfd, ours, plan, recorder)
 
 
-def be_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], sock: _socket.socket) -> None:
+def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, int],
+            sock: _socket.socket) -> None:
     """In the child: put stdio in place and never come back."""
     try:
         container_init.move_stdio(stdio, plan.process)
         # Whatever the shim and its caller hold open, the image's words (cwd, args) shall not find.
-        processes.close_others([sock.fileno()])
-        container_init.run(plan, group, sock)
+        processes.close_others([sock.fileno(), *joins])
+        container_init.run(plan, group, joins, sock)
     finally:
         os._exit(1)
 

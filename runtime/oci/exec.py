@@ -59,6 +59,8 @@ def start_process(process: dict[str, Any], init_pid: int, init_pidfd: int, group
 def hear_out(sock: _socket.socket) -> Process:
     """The new process's pid and its way to execve, as messages until the socket ends."""
     pid, pidfd, master = 0, -1, None
+    failure: sync.ChildFailed | None = None
+    # To the end, also after an error: the joiner's word of the pid may come behind it.
     while True:
         message, fd = sync.receive(sock)
         if message is None:
@@ -71,10 +73,14 @@ def hear_out(sock: _socket.socket) -> Process:
         if "ready" in message:
             sync.send(sock, {"go": "start"})
         if "error" in message:
-            if pid:
-                os.close(pidfd)
-                os.waitpid(pid, 0)
-            raise sync.ChildFailed(message)
+            failure = sync.ChildFailed(message)
+    if failure is not None:
+        if pid:
+            os.close(pidfd)
+            os.waitpid(pid, 0)
+        if master is not None:
+            os.close(master)
+        raise failure
     if not pid:
         raise Conflict("join the container: its first process is gone")
     return Process(pid, pidfd, master)
@@ -107,12 +113,14 @@ def enter(init_pid: int, init_pidfd: int) -> None:
     """All namespaces of init at once, but those we are in already: setns refuses our own user's."""
     mask = 0
     for kind, flag in KINDS.items():
+        if not os.path.lexists(f"/proc/self/ns/{kind}"):
+            continue  # a kernel without this kind
         try:
             inside = os.readlink(f"/proc/{init_pid}/ns/{kind}")
-            here = os.readlink(f"/proc/self/ns/{kind}")
         except FileNotFoundError:
-            continue  # a kernel without this kind
-        if inside != here:
+            # To go on would be to run the program on the host.
+            raise Conflict("join the container: its first process is gone") from None
+        if inside != os.readlink(f"/proc/self/ns/{kind}"):
             mask |= flag
     if mask:
         namespaces.setns(init_pidfd, namespaces.Flags(mask))

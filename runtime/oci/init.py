@@ -48,7 +48,7 @@ class Teller:
         self.recorder.after(operation)
 
 
-def run(plan: Plan, group: Cgroup, sock: _socket.socket) -> None:
+def run(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.socket) -> None:
     """Become the container's program. Leaves by execve, or by _exit after telling why not."""
     teller = Teller(sock, None)
     try:
@@ -57,14 +57,15 @@ def run(plan: Plan, group: Cgroup, sock: _socket.socket) -> None:
             from runtime.trace.wire import Wire
 
             teller.recorder.then = Wire(plan.gate)
-        become_container(plan, group, sock, teller)
+        become_container(plan, group, joins, sock, teller)
     except BaseException as error:  # whatever it is, the parent must hear of it
         tell_failure(sock, error, teller)
     finally:
         os._exit(1)
 
 
-def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Teller) -> None:
+def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.socket,
+                     teller: Teller) -> None:
     """The whole way, in order."""
     spec, process = plan.spec, plan.process
 
@@ -82,8 +83,6 @@ def become_container(plan: Plan, group: Cgroup, sock: _socket.socket, teller: Te
         for path, flag in plan.joined_namespaces():
             join(path, flag)
 
-    # Opened now: after pivot_root the host's /sys/fs/cgroup is out of reach.
-    joins = group.open_joins()
     with phase("root"):
         rootfs.prepare(plan, group)
         rootfs.enter_rootfs(plan.rootfs)

@@ -8,6 +8,7 @@ interpreter has none. State files: {"Status": "running", "Pid": 4213}.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from runtime.errors import Invalid
@@ -30,7 +31,7 @@ class _Settings:
     memo: dict[str, str] = {}
 
 
-def _light() -> tuple[Callable[[str], Any], Callable[[Any], str]]:
+def _light() -> tuple[Callable[[str], Any], Callable[[Any], str], Callable[[Any], str]]:
     import _json
 
     scan = _json.make_scanner(_Settings())  # type: ignore[arg-type]
@@ -49,26 +50,33 @@ def _light() -> tuple[Callable[[str], Any], Callable[[Any], str]]:
     def refuse(value: object) -> None:
         raise TypeError(f"{type(value).__name__} is no JSON value")
 
-    def encode(value: Any) -> str:
-        encoder = _json.make_encoder(
-            {}, refuse, _json.encode_basestring, None, ":", ",", False, False, True
-        )
-        return "".join(encoder(value, 0))
+    def encoder(quote: Any) -> Callable[[Any], str]:
+        def encode(value: Any) -> str:
+            encode_parts = _json.make_encoder(
+                {}, refuse, quote, None, ":", ",", False, False, True
+            )
+            return "".join(encode_parts(value, 0))
 
-    assert parse(encode({"a": [1, "é", None]})) == {"a": [1, "é", None]}
-    return parse, encode
+        return encode
+
+    plain, escaped = encoder(_json.encode_basestring), encoder(_json.encode_basestring_ascii)
+    assert parse(plain({"a": [1, "é", None]})) == {"a": [1, "é", None]}
+    return parse, plain, escaped
 
 
-def _standard() -> tuple[Callable[[str], Any], Callable[[Any], str]]:
+def _standard() -> tuple[Callable[[str], Any], Callable[[Any], str], Callable[[Any], str]]:
     import json
 
-    return json.loads, lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    def encode(value: Any, ascii_only: bool = False) -> str:
+        return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+
+    return json.loads, encode, lambda value: encode(value, True)
 
 
 try:
-    _parse, _encode = _light()
+    _parse, _encode, _encode_ascii = _light()
 except (ImportError, AttributeError, TypeError, AssertionError):
-    _parse, _encode = _standard()
+    _parse, _encode, _encode_ascii = _standard()
 
 
 def parse(text: str | bytes) -> Any:
@@ -78,13 +86,25 @@ def parse(text: str | bytes) -> Any:
     try:
         return _parse(text)
     except (ValueError, RecursionError, NameError) as error:
-        # The C scanner raises json.JSONDecodeError by importing json: only ever on bad input.
         raise ValueError(str(error)) from None
+    except SystemError:
+        # On bad input the C scanner wants to raise json.JSONDecodeError, and has nothing to raise
+        # while json is not imported; then only that it is bad is known, not where.
+        raise ValueError("it is cut short, or no JSON") from None
 
 
 def encode(value: Any) -> str:
-    """The value as JSON on one line, non-ASCII as it is."""
-    return _encode(value)
+    """The value as JSON on one line, non-ASCII as it is.
+
+    A file name that is not UTF-8 is in Python a text no encoding takes: that one is escaped.
+    """
+    text = _encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _encode_ascii(value)
+    return text
 
 
 def read(path: str) -> Any:
@@ -133,10 +153,18 @@ def replace_file(path: str, data: bytes, durable: bool = False, mode: int = 0o64
 
 
 def append_line(path: str, value: Any) -> None:
-    """Add the value as one line, in one write, so that lines of two processes never mix."""
+    """Add the value as one line, in one write, so that lines of two processes never mix.
+
+    Raises OSError, and leaves no half of a line, when the disk is full.
+    """
+    data = encode(value).encode() + b"\n"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        os.write(fd, encode(value).encode() + b"\n")
+        written = os.write(fd, data)
+        if written < len(data):
+            # The next line would be glued to it, and lost with it.
+            os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR) - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(fd)
 

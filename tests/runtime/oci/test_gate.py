@@ -1,7 +1,7 @@
 """The gate on real starts: hold before an operation, look from outside, let go, refuse, or die.
 
-The holder is a socket of the test's. It learns of two connections, the shim's and init's, tells them
-apart by SO_PEERCRED, and lets every operation go but the one it waits for.
+The holder is a socket of the test's. It learns of two connections, the shim's and init's, tells
+them apart by SO_PEERCRED, and lets every operation go but the one it waits for.
 """
 
 from __future__ import annotations

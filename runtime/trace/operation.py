@@ -130,8 +130,9 @@ def operation(call: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         code = function.__code__
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        defaults = dict(zip(reversed(names), reversed(function.__defaults__ or ())))
+        names = code.co_varnames[: code.co_argcount]
+        defaults = {**dict(zip(reversed(names), reversed(function.__defaults__ or ()))),
+                    **(function.__kwdefaults__ or {})}
         name = function.__name__
 
         def perform(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -77,7 +77,7 @@ def _dispatch(session: Session, argv: list[str]) -> int:
                                           words_follow=True), argv)
     if given is None or (not words and "version" not in given):
         return _root_help(session, to_stdout=given is None)
-    session.root = given.get("root")
+    session.root = os.path.abspath(given["root"]) if "root" in given else None
     if given.get("version"):
         words = ["version", "--short"]
     if words[0] == "help":

@@ -7,7 +7,7 @@ lets the shell add file names, ":4" forbids it (cobra's protocol, which the dock
 
 from __future__ import annotations
 
-from runtime.client import commands
+from runtime.client import commands, overview
 from runtime.client.options import ClientError, Command
 from runtime.errors import LabError
 
@@ -119,7 +119,7 @@ def _names() -> Answers:
     names = [(name, _short(name)) for name in commands.FAMILIES
              if " " not in name and not name.startswith("_")]
     groups = [(name, title) for name, (title, _) in commands.GROUPS.items()]
-    return sorted(names + groups + [("help", "Help about a command")])
+    return sorted(names + groups + overview.OTHERS + [("help", "Help about a command")])
 
 
 def _short(name: str) -> str:

@@ -93,6 +93,9 @@ class _Run:
             pairs = [(key, over[key]) for key in sorted(over)]
         elif isinstance(over, int) and not isinstance(over, bool):
             pairs = [(number, number) for number in range(over)]
+        elif isinstance(over, (str, float, bool)):
+            head = pipe[3][-1][0]
+            raise self._failed(head, f"range can't iterate over {text(over)}")
         else:
             pairs = list(enumerate(over or []))
         parts: list[str] = []
@@ -133,9 +136,9 @@ class _Run:
         arguments = [self._operand(node, dot) for node in operands] + piped
         try:
             return template_functions.FUNCTIONS[name](*arguments)
-        except TypeError:
-            raise self._failed(head, f"wrong number of args for {name} or wrong type: "
-                                     f"got {len(arguments)}") from None
+        except (TypeError, AttributeError):
+            given = " ".join(text(value) for value in arguments) or "nothing"
+            raise self._failed(head, f"error calling {name}: it does not take {given}") from None
         except (ValueError, LookupError) as error:
             raise self._failed(head, f"error calling {name}: {error.args[0]}") from None
 
@@ -158,6 +161,9 @@ class _Run:
         _, base, names, _, _ = node
         value = dot
         if base == "$" or isinstance(base, str) and base.startswith("$"):
+            if base not in self.variables:
+                raise TemplateError(f"template: {self.name}:{node[-1].partition(':')[0]}: "
+                                    f'undefined variable "{base}"')
             value = self.variables[base]
         elif base is not None:
             value = self._operand(base, dot)

@@ -52,6 +52,8 @@ def json(value: Any) -> str:
 
 def index(value: Any, *keys: Any) -> Any:
     for key in keys:
+        if isinstance(value, str):
+            value = value.encode()
         if isinstance(value, dict):
             # A map without the key gives its zero value; of a map of texts, the usual one: "".
             value = value.get(key, "")
@@ -68,6 +70,28 @@ def length(value: Any) -> int:
     if value is None:
         raise ValueError("len of nil pointer")
     return len(value.encode()) if isinstance(value, str) else len(value)
+
+
+def print_(*values: Any) -> str:
+    """With a space between two values of which neither is a text, as Go's Sprint."""
+    parts: list[str] = []
+    for number, value in enumerate(values):
+        if number and not isinstance(value, str) and not isinstance(values[number - 1], str):
+            parts.append(" ")
+        parts.append(_inner(value))
+    return "".join(parts)
+
+
+def html(value: Any) -> str:
+    from html import escape
+
+    return escape(text(value)).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+
+
+def urlquery(value: Any) -> str:
+    from urllib.parse import quote_plus
+
+    return quote_plus(text(value))
 
 
 def printf(form: str, *values: Any) -> str:
@@ -93,7 +117,7 @@ def _verb(flags: str, verb: str, left: list[Any]) -> str:
     if verb in "dxXofeg" and isinstance(value, (int, float)):
         return f"%{flags}{verb}" % value
     if verb in "vst":
-        return f"%{flags}s" % text(value)
+        return f"%{flags}s" % _inner(value)
     return f"%!{verb}({text(value)})"
 
 
@@ -128,8 +152,8 @@ def part(value: Any, *ends: int) -> Any:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "json": json, "index": index, "len": length, "printf": printf,
-    "print": lambda *values: "".join(text(value) for value in values),
-    "println": lambda *values: " ".join(text(value) for value in values) + "\n",
+    "print": print_, "html": html, "urlquery": urlquery,
+    "println": lambda *values: " ".join(_inner(value) for value in values) + "\n",
     "join": lambda items, separator: separator.join(text(item) for item in items or []),
     "split": lambda value, separator: value.split(separator) if separator else list(value),
     "upper": lambda value: value.upper(),

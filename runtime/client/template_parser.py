@@ -78,12 +78,19 @@ class _Parser:
             if self.source.startswith("}}", at):
                 return at
             if self.source[at] in "\"`":
-                quote = self.source[at]
-                at += 1
-                while at < len(self.source) and self.source[at] != quote:
-                    at += 2 if self.source[at] == "\\" and quote == '"' else 1
+                at = self._quoted(at)
             at += 1
         raise self._error("unclosed action", len(self.source))
+
+    def _quoted(self, start: int) -> int:
+        """Where the string that begins here ends."""
+        quote, at = self.source[start], start + 1
+        while at < len(self.source) and self.source[at] != quote:
+            at += 2 if self.source[at] == "\\" and quote == '"' else 1
+        if at >= len(self.source):
+            what = "quoted" if quote == '"' else "raw quoted"
+            raise self._error(f"unterminated {what} string", start)
+        return at
 
     def whole(self) -> list[Node]:
         nodes, closer = self._nodes()
@@ -114,6 +121,8 @@ class _Parser:
         return nodes, ""
 
     def _control(self, word: str, position: int) -> Node:
+        if not self.tokens:
+            raise self._error(f"missing value for {word}", position)
         pipe = self._pipe()
         self._finished(position)
         then, closer = self._nodes()
@@ -162,10 +171,18 @@ class _Parser:
 
     def _command(self) -> list[Node]:
         operands: list[Node] = []
+        start, before = self.tokens[0][2] if self.tokens else 0, list(self.tokens)
         while self.tokens and self.tokens[0][1] not in ("|", ")"):
             operands.append(self._operand())
         if not operands:
             raise self._error("missing value for command", len(self.source))
+        if operands[0] == ("literal", None):
+            raise TemplateError(f'template: {self.name}:{self._place(start)}: executing '
+                                f'"{self.name}" at <nil>: nil is not a command')
+        if operands[0][0] == "function":
+            # A mistake in a call is told with the whole call.
+            _, word, at = before[len(before) - len(self.tokens) - 1]
+            operands[0] = (*operands[0][:2], self.source[start:at + len(word)], operands[0][3])
         return operands
 
     def _operand(self) -> Node:

@@ -22,9 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.conformance]
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 # With the interpreter alone, as the launcher starts it: no site, no PYTHON* variables.
-COMMAND = [sys.executable, "-I", "-S", "-c",
-           f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
-           "from runtime.client.cli import main\nsys.exit(main(sys.argv[1:]))"]
+COMMAND = [sys.executable, "-I", "-S", str(REPOSITORY / "lab" / "start.py")]
 
 
 def _beside(name: str) -> ModuleType:

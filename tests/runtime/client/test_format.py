@@ -51,9 +51,49 @@ def test_templates(template: str, text: str) -> None:
     ("{{if .Name}}x", "template: :1: unexpected EOF"),
     ("{{end}}", "template: :1: unexpected {{end}}"),
     ("{{index .Args 7}}",
-     'template: :1:2: executing "" at <index>: error calling index: index out of range: 7'),
+     'template: :1:2: executing "" at <index .Args 7>: error calling index: index out of range: '
+     "7"),
 ])
 def test_mistakes(template: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:
         format.parse(template).render(TEA)
     assert str(caught.value) == message
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("template", [
+    "{{.Name}} {{len .Name}}", "{{.Endpoints.docker.Host}}", "{{json .Endpoints}}",
+    "{{range $k, $v := .Endpoints}}{{$k}}={{$v.Host}}{{end}}",
+    '{{upper .Name}} {{title "a b-c d_e"}} {{lower "ABC"}}', '{{split .Name "a"}}',
+    '{{join (split .Name "a") "-"}}', "{{truncate .Name 3}}", "{{pad .Name 2 3}}|",
+    '{{printf "%s %d %v %q %5s|%-5s|" .Name 7 true .Name "a" "b"}}', '{{println 1 2 "x"}}',
+    '{{print 1 2 "x" "y" 3}}', '{{eq .Name "default"}} {{ne 1 2}} {{lt 1 2}} {{ge 1 2}}',
+    '{{and 1 0}} {{or 0 "x"}} {{not 0}} {{eq 1 2 1}}', "{{slice .Name 1 3}}",
+    "{{with $x := .Name}}{{$x}}{{end}}", '{{range split .Name "a"}}[{{.}}]{{else}}none{{end}}',
+    '{{"quoted"}} {{`raw`}} {{1.5}} {{true}}', '{{.Name | upper | printf "%s!"}}',
+    "{{ .Name -}}  x", "{{/* c */}}ok", '{{range $i, $e := split "a,b" ","}}{{$i}}{{$e}}{{end}}',
+    '{{html "<a>"}} {{urlquery "a b"}}', "{{index .Name 0}}", "{{print nil}}",
+    "{{nosuch}}", "{{.Name", "{{if}}", "{{end}}", "{{else}}", "{{if .Name}}x", "{{nil}}",
+    '{{"unclosed}}', "{{$nope}}", '{{index (split .Name "a") 9}}', '{{eq 1 "a"}}', "{{.Name.x}}",
+    "{{range .Name}}{{end}}",
+])
+def test_as_the_docker_command_does(template: str) -> None:
+    """Its context is the one document that the docker client prints without a daemon."""
+    import json
+    import shutil
+    import subprocess
+
+    docker = shutil.which("docker")
+    if docker is None:
+        pytest.skip("no docker client here to compare with")
+    command = [docker, "context", "inspect", "default"]
+    told = subprocess.run(command, capture_output=True, text=True)
+    if told.returncode:
+        pytest.skip("this docker has no contexts")
+    theirs = subprocess.run([*command, "--format", template], capture_output=True, text=True)
+    try:
+        ours = format.parse(template).render(json.loads(told.stdout)[0]), ""
+    except TemplateError as error:
+        ours = "", str(error)
+    message = theirs.stderr.strip().removeprefix("template parsing error: ")
+    assert ours == (theirs.stdout.removesuffix("\n"), message)

@@ -25,8 +25,7 @@ import pytest
 pytestmark = pytest.mark.kernel
 REPOSITORY = Path(__file__).parents[3]
 PATIENCE_S = 20
-CODE = (f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
-        "from runtime.client.cli import main\nsys.exit(main(sys.argv[1:]))")
+START = str(REPOSITORY / "lab" / "start.py")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def root() -> Iterator[Path]:
 
 
 def command(*argv: str) -> list[str]:
-    return [sys.executable, "-I", "-S", "-c", CODE, *argv]
+    return [sys.executable, "-I", "-S", START, *argv]
 
 
 def typed(root: Path, *argv: str, stdin: bytes = b"") -> tuple[int, str, str]:

@@ -108,7 +108,8 @@ def status(container: Container) -> str:
 
 
 def ago(moment: float) -> str:
-    return f"{units.duration(time.time() - moment)} ago"
+    # A damaged container has no such time.
+    return f"{units.duration(time.time() - moment)} ago" if moment else "N/A"
 
 
 def shorten(text: str, length: int) -> str:

@@ -68,6 +68,7 @@ HINTS = {
     ("unshare", errno_names.EPERM): "without root, only a user namespace comes first",
     ("unshare", errno_names.ENOSPC): "a limit under /proc/sys/user is used up",
     ("clone3", errno_names.EPERM): "needs CAP_SYS_ADMIN for namespaces other than user",
+    ("bpf", errno_names.EPERM): "needs CAP_SYS_ADMIN in the initial user namespace",
     ("setrlimit", errno_names.EPERM): "raising a hard limit needs CAP_SYS_RESOURCE",
     ("write_control", errno_names.EBUSY): "the group uses more than this now",
 }

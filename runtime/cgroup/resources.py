@@ -143,10 +143,10 @@ def _v1_io(block: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield "blkio", name, f"{device['major']}:{device['minor']} {device['rate']}"
 
 
-def _v1_devices(rules: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    for rule in rules:
-        kind = rule.get("type") or "a"
-        numbers = ":".join("*" if rule.get(key) in (None, -1) else str(rule[key])
-                           for key in ("major", "minor"))
-        text = "a" if kind == "a" else f"{kind} {numbers} {rule.get('access') or 'rwm'}"
-        yield "devices", "devices.allow" if rule.get("allow") else "devices.deny", text
+def _v1_devices(data: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    if not data:
+        return
+    from runtime.cgroup.devices import rules
+
+    for rule in rules(data):
+        yield "devices", "devices.allow" if rule.allow else "devices.deny", rule.text()

@@ -67,6 +67,19 @@ class CgroupV2(Cgroup):
                 raise Unsupported(f"set {name}: the {controller} controller is not handed down to "
                                   f"{self.path}", f"this group has: {' '.join(have) or 'none'}")
             files.write_control(f"{self.directory}/{name}", text)
+        if resources.get("devices"):
+            self.set_devices(resources["devices"])
+
+    def set_devices(self, rules: list[dict[str, Any]]) -> None:
+        """v2 has no file for it: a program decides, attached to the directory (devices.py)."""
+        from runtime.cgroup import devices
+        from runtime.kernel import programs
+
+        fd = programs.load_device_program(devices.program(rules))
+        try:
+            programs.attach_device_program(self.directory, fd)
+        finally:
+            os.close(fd)
 
     def birth_fd(self) -> int | None:
         return os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

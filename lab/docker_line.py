@@ -25,8 +25,8 @@ def docker_line(asked: Mapping[str, Any]) -> str:
     words += ["--rm"] if host.get("AutoRemove") else []
     words += ["--name", str(asked.get("Name", "")).lstrip("/")]
     words += _limits(host)
-    if host.get("NetworkMode") in ("host", "none"):
-        words += ["--network", host["NetworkMode"]]
+    # Without a word about it a container here has no network, so "none" goes without saying.
+    words += ["--network", "host"] if host.get("NetworkMode") == "host" else []
     for bind in host.get("Binds") or []:
         words += ["-v", str(bind)]
     words += ["--user", str(config["User"])] if config.get("User") else []

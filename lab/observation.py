@@ -98,6 +98,11 @@ class Observation:
         found = usage(self.source, view.row.cgroup, None, PANE_FILES if whole else VERDICT_FILES)
         if not found.exists:
             return view
+        if before is not None and found.pids_current == 0:
+            # The last process is gone, the group not yet: what it held is what it held before.
+            found = replace(found, memory_current=before.memory_current,
+                            texts={**found.texts, "memory.current": before.texts.get(
+                                "memory.current", "")})
         if before is not None and before.exists:
             self._points.append(point(before, found))
         recent = list(self._points)[-5:]

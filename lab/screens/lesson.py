@@ -217,6 +217,7 @@ class LessonScreen(LiveScreen):
         asks = step.kind == "ask" and not self.stepper.passed
         entry = self.query_one("#answer", Input)
         entry.set_class(not asks, "gone")
+        self.query_one("#lesson-side").set_class(step.kind == "ask", "-asks")
         entry.value = ""
         # Not focused yet: the answer is looked up first, and for that the keys are needed.
         self.set_focus(None)

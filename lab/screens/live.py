@@ -17,6 +17,7 @@ from lab.glyphs import G
 from lab.screens.screen import LabScreen
 from lab.snapshot import Snapshot
 from lab.widgets.cause import card, cause
+from lab.widgets.line import Span, line
 from lab.widgets.live import LiveSide
 
 
@@ -50,9 +51,10 @@ class LiveScreen(LabScreen):
         if not self.is_mounted:
             return
         snapshot = self.lab.snapshot
-        told = [snapshot.trouble] if snapshot.trouble else []
-        rows = [cause(snapshot.shown, self.size.width, told[0] if told else "")]
-        self.line_of("cause").put(rows)
+        row = cause(snapshot.shown, self.size.width)
+        if snapshot.trouble:
+            row = line(Span(f" {snapshot.trouble}", "pressure"))
+        self.line_of("cause").put([row])
 
     def verdict(self) -> tuple[str, str]:
         """(role, words) for the title line."""

@@ -19,10 +19,10 @@ ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec_cr
                       "exec_die", "destroy", "unpause", "thaw", "oom", "exited", "die"})
 
 
-def cause(view: View | None, width: int, ready: str = "") -> Line:
+def cause(view: View | None, width: int) -> Line:
     """The line: causes when there was a death or pressure, else how the container is."""
     if view is None:
-        return line(Span(f" {ready or 'no container yet'}", "dim"))
+        return line(Span(" no container yet", "dim"))
     if view.row.dead:
         return _story(view, width)
     if view.throttled_now:

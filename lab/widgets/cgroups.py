@@ -67,7 +67,7 @@ def memory_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
 
 def bar_room(width: int) -> int:
     """The cells between the ends of a bar: what the numbers beside it leave."""
-    return max(8, min(40, width - NAME_WIDTH - 38))
+    return max(8, min(40, width - NAME_WIDTH - 40))
 
 
 def framed(columns: list[Column], room: int) -> list[Span]:

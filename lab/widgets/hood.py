@@ -86,8 +86,10 @@ def _word(value: Any) -> str:
 
 
 def _mount_words(values: Mapping[str, Any]) -> str:
-    kind = values.get("kind") or values.get("fstype") or values.get("source") or ""
-    return f"{kind} on {values['target']}" if kind else f"change {values['target']}"
+    target, source = values["target"], values.get("source")
+    if values.get("kind"):
+        return f"{values['kind']} on {target}"
+    return f"{source} on {target}" if source else f"{target} {values.get('flags') or ''}"
 
 
 def _control(values: Mapping[str, Any]) -> str:
@@ -99,7 +101,24 @@ def _control(values: Mapping[str, Any]) -> str:
 _SHORT: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "mount": _mount_words,
     "write_control": _control,
+    "write_open_control": _control,
+    "mkdir": lambda v: str(v["path"]),
+    "mkdir_at": lambda v: f"{v['name']}/",
+    "make_file_at": lambda v: str(v["name"]),
+    "mknod": lambda v: f"{v['path']} {v['kind']} {v['major']} {v['minor']}",
+    "symlink": lambda v: f"{v['path']} {G.arrow} {v['target']}",
+    "clone3": lambda v: flag_words(v["flags"]),
+    "unshare": lambda v: flag_words(v["flags"]),
+    "sethostname": lambda v: str(v["name"]),
+    "chdir": lambda v: str(v["path"]),
+    "execve": lambda v: " ".join(v["arguments"]),
 }
+
+
+def flag_words(flags: Any) -> str:
+    """mnt uts pid of CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID: the kinds, as the pane names them."""
+    names = str(flags).replace("CLONE_NEW", "").lower().split("|")
+    return " ".join("mnt" if name == "ns" else name for name in names)
 
 
 def spelling(effect: Effect) -> str:
@@ -118,18 +137,28 @@ def _quote(value: Any) -> str:
 
 
 def _spell_mount(values: Mapping[str, Any]) -> str:
-    kind = values.get("kind") or values.get("fstype")
-    options = values.get("options") or values.get("data")
+    """The mount(8) line: a new file system, a bind, or only other flags for what is there."""
+    kind, source, flags = values.get("kind"), values.get("source"), str(values.get("flags") or "")
     words = ["mount"]
     if kind:
         words += ["-t", str(kind)]
-    if options:
-        words += ["-o", _quote(options)]
-    if not kind:
-        words.append("--bind" if values.get("source") else "--make-rslave")
-    if values.get("source"):
-        words.append(_quote(values["source"]))
+    if values.get("options"):
+        words += ["-o", _quote(values["options"])]
+    if not kind and "MS_REMOUNT" in flags:
+        words += ["-o", "remount,bind,ro" if "MS_RDONLY" in flags else "remount,bind"]
+    elif not kind and "MS_BIND" in flags:
+        words.append("--rbind" if "MS_REC" in flags else "--bind")
+    elif not kind:
+        spread = next((word for word in ("PRIVATE", "SLAVE", "SHARED") if word in flags), "PRIVATE")
+        words.append(f"--make-{'r' if 'MS_REC' in flags else ''}{spread.lower()}")
+    if source or kind:
+        words.append(_quote(source or kind))
     return " ".join([*words, _quote(values["target"])])
+
+
+def _options(flags: Any) -> str:
+    names = {"mnt": "mount"}
+    return " ".join(f"--{names.get(word, word)}" for word in flag_words(flags).split())
 
 
 def _spell_control(values: Mapping[str, Any]) -> str:
@@ -140,13 +169,19 @@ def _spell_control(values: Mapping[str, Any]) -> str:
 _SPELLINGS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "mount": _spell_mount,
     "write_control": _spell_control,
+    "write_open_control": _spell_control,
     "mkdir": lambda v: f"mkdir {_quote(v['path'])}",
     "sethostname": lambda v: f"hostname {_quote(v['name'])}",
     "pivot_root": lambda v: f"pivot_root {_quote(v['new_root'])} {_quote(v['put_old'])}",
     "umount2": lambda v: f"umount -l {_quote(v['target'])}",
     "chdir": lambda v: f"cd {_quote(v['path'])}",
-    "symlink": lambda v: f"ln -s {_quote(v['source'])} {_quote(v['target'])}",
-    "unshare": lambda v: f"unshare {v['flags']}",
+    "symlink": lambda v: f"ln -s {_quote(v['target'])} {_quote(v['path'])}",
+    "mknod": lambda v: f"mknod -m {v['mode']} {_quote(v['path'])} "
+                       f"{v['kind']} {v['major']} {v['minor']}",
+    "clone3": lambda v: f"unshare --fork {_options(v['flags'])}",
+    "unshare": lambda v: f"unshare {_options(v['flags'])}",
+    "set_link_up": lambda v: f"ip link set {_quote(v['name'])} up",
+    "execve": lambda v: "exec " + " ".join(_quote(word) for word in v["arguments"]),
 }
 
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from lab.glyphs import G
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.live_table import LiveTable
-from lab.widgets.prose import inline, prose, wrapped
+from lab.widgets.prose import code, inline, prose, wrapped
 from lab.widgets.quantities import duration
 
 SURE = ("guess", "fairly", "sure")
@@ -72,16 +72,14 @@ def _marked(rows: list[Line], view: LessonView, width: int) -> list[Line]:
     """The command lines inside the prose say that `r` runs them."""
     marked: list[Line] = []
     for row in rows:
-        text = row.text.strip()
-        known = text and text in view.commands
-        marked += _runnable(row, text, view, width) if known else [row]
+        known = row.proof in view.commands
+        marked += _runnable(row, row.proof, view, width) if known else [row]
     return marked
 
 
 def _runnable(row: Line, command: str, view: LessonView, width: int) -> list[Line]:
     """A command line with `r runs it` at its end, or under it where it is too long."""
     words = (Span("runs " if view.running == command else "r runs it ", "focus"),)
-    row = row._replace(proof=command, source="the line of this step")
     if cell_len(row.text) + 12 > width:
         return [row, Line((), words)]
     return [row._replace(right=words)]
@@ -132,7 +130,7 @@ def _commands(view: LessonView, above: list[Line], width: int) -> list[Line]:
         return []
     rows = [BLANK]
     for command in left:
-        wrap = wrapped(command, width, "   ", "     ", "code")
+        wrap = code(command, width, "   ")
         rows += [*wrap[:-1], *_runnable(wrap[-1], command, view, width)]
     return rows
 
@@ -157,21 +155,26 @@ def _checks(view: LessonView, width: int) -> list[Line]:
         return []
     rows = [BLANK]
     for number, result in enumerate(view.results):
-        sign, role = (G.done, "calm") if result.passed else (G.open, "dim")
-        found = str(result.observed or "")
-        room = max(20, width - 8 - min(24, cell_len(found)))
-        sentence = inline(fit(result.sentence or result.expected, room).rstrip(),
-                          "text" if result.passed else "strong")
-        free = width - sum(cell_len(span.text) for span in sentence) - 6
-        rows.append(line(
-            Span(f" {sign} ", role, f"check:{number}"), *sentence,
-            right=[Span(f"{fit(found, free).rstrip() if free > 8 else ''} ", "dim")],
-            source=result.source_path or "",
-            proof=f"cat {result.source_path}" if str(result.source_path).startswith("/") else "",
-        ))
+        rows += _check(result, f"check:{number}", width)
     if view.say and not view.passed:
         rows += [BLANK, *wrapped(view.say, width, f" {G.here} ", "   ", "pressure")]
     return rows
+
+
+def _check(result: Any, key: str, width: int) -> list[Line]:
+    """✔ the goal, and at the end what the kernel says; under it where there is no room beside."""
+    sign, role = (G.done, "calm") if result.passed else (G.open, "dim")
+    found = str(result.observed or "")
+    sentence = inline(fit(result.sentence or result.expected, width - 5).rstrip(),
+                      "text" if result.passed else "strong")
+    room = width - sum(cell_len(span.text) for span in sentence) - 6
+    beside = fit(found, room).rstrip() if room >= min(14, cell_len(found)) else ""
+    path = str(result.source_path or "")
+    row = line(Span(f" {sign} ", role, key), *sentence, right=[Span(f"{beside} ", "dim")],
+               source=path, proof=f"cat {path}" if path.startswith("/") else "")
+    if result.passed or beside or not found:
+        return [row]
+    return [row, line(Span(f"   {fit(found, width - 4).rstrip()}", "dim"))]
 
 
 def _output(view: LessonView, width: int) -> list[Line]:
@@ -184,8 +187,8 @@ def _output(view: LessonView, width: int) -> list[Line]:
     else:
         code = view.exit_code
         tail = Span(f"exit {code} ", "calm" if code == 0 else "pressure")
-    rows = [BLANK, line(Span(" $ ", "dim"), Span(fit(command, max(10, width - 14)).rstrip(), "dim"),
-                        right=[tail])]
+    words = fit(command, max(10, width - 14)).rstrip()
+    rows = [BLANK, line(Span(" $ ", "dim", "output"), Span(words, "dim"), right=[tail])]
     return rows + [line(Span(f" {G.upright} ", "rule"), Span(text, "text"))
                    for text in view.output[-MOST_OUTPUT:]]
 
@@ -197,11 +200,12 @@ def _said(view: LessonView, width: int) -> list[Line]:
         rows += _card(view.card, width)
     for number, hint in enumerate(view.hints):
         lead = f" hint {number + 1} of {view.hint_count}  "
-        rows += [BLANK, *wrapped(hint, width, lead, " " * cell_len(lead), "text")]
+        hinted = wrapped(hint, width, lead, " " * cell_len(lead), "text")
+        rows += [BLANK, *(_keyed(hinted, "hint") if number == len(view.hints) - 1 else hinted)]
     if view.answer is not None and (not view.passed or view.kind == "ask"):
-        rows += [BLANK, *_verdict(view, width)]
+        rows += [BLANK, *_keyed(_verdict(view, width), "answer")]
     if view.reveal:
-        rows += [BLANK, *prose(view.reveal, width)]
+        rows += [line(Span(" ", "dim", "reveal")), *prose(view.reveal, width)]
     return rows
 
 
@@ -213,14 +217,36 @@ def _verdict(view: LessonView, width: int) -> list[Line]:
     return wrapped(words, width, f" {G.open} ", "   ", "pressure")
 
 
+def _keyed(rows: list[Line], key: str) -> list[Line]:
+    """The rows, the first of which can be found again by this key."""
+    first = rows[0].spans[0]._replace(key=key)
+    return [rows[0]._replace(spans=(first, *rows[0].spans[1:])), *rows[1:]]
+
+
 def _card(card: Any, width: int) -> list[Line]:
     sure = f", {card.sure}" if card.sure else ""
     rows = [BLANK]
-    rows += wrapped(f"{card.said}{sure}", width, " you said         ", " " * 18, "text")
+    said = wrapped(f"{card.said}{sure}", width, " you said         ", " " * 18, "text")
+    rows += _keyed(said, "card")
     rows += wrapped(card.kernel, width, " the kernel said  ", " " * 18, "strong")
     if card.evidence:
         rows += wrapped(card.evidence, width, " evidence         ", " " * 18, "code")
     return rows
+
+
+def news(before: LessonView, now: LessonView) -> str:
+    """The key of the first part that is there since the last view; "" for nothing new."""
+    parts = (
+        ("notice", now.notice and now.notice != before.notice),
+        ("card", now.card is not None and before.card is None),
+        ("hint", len(now.hints) > len(before.hints)),
+        ("phase:1", (len(now.phases), len(now.options)) > (len(before.phases),
+                                                           len(before.options))),
+        ("reveal", now.reveal != before.reveal),
+        ("answer", now.answer is not None and now.answer != before.answer),
+        ("output", (now.ran, now.running) != (before.ran, before.running)),
+    )
+    return next((part for part, is_new in parts if is_new), "")
 
 
 class LessonPanel(LiveTable):
@@ -233,36 +259,25 @@ class LessonPanel(LiveTable):
     def show(self, view: LessonView) -> None:
         """Show the step as it is now."""
         before, self.view = self.view, view
+        count = len(self.rows)
         self.rebuild()
+        if len(self.rows) != count:
+            # Where a line to type into stands under it, its height is that of its rows.
+            self.refresh(layout=True)
         if before.text != view.text:
             self.top = 0
             self.refresh()
-        elif self._news(before, view):
-            self.to_news()
+        elif part := news(before, view):
+            self.scroll_to_part(part)
 
-    @staticmethod
-    def _news(before: LessonView, view: LessonView) -> bool:
-        def news(one: LessonView) -> tuple[object, ...]:
-            return (len(one.hints), one.reveal, one.ran, one.running, one.notice, one.locked,
-                    one.card, len(one.options), len(one.phases), one.answer)
-
-        return news(view) != news(before)
-
-    def to_news(self) -> None:
-        """Scroll to what is new: from the checks on when that fits, else to the last part."""
+    def scroll_to_part(self, part: str) -> None:
+        """Bring the part that is new into sight; from the checks on when all of that fits."""
         height, last = max(1, self.size.height), len(self.rows)
-        starts = [number for number, row in enumerate(self.rows) if self._begins_part(row)]
-        fitting = [number for number in starts if last - number <= height]
-        self.top = fitting[0] if fitting else starts[-1] if starts else 0
+        starts = {row.spans[0].key: number for number, row in enumerate(self.rows) if row.spans}
+        first = starts.get("check:0", last)
+        self.top = first if last - first <= height else starts.get(part, first)
         self._clamp()
         self.refresh()
-
-    @staticmethod
-    def _begins_part(row: Line) -> bool:
-        """The first line of the checks, the output, the card, a hint."""
-        first = row.spans[0] if row.spans else Span("")
-        begins = (" $ ", " you said         ", " hint ")
-        return first.key in ("check:0", "phase:1", "notice") or first.text.startswith(begins)
 
     def build(self, width: int, height: int) -> Sequence[Line]:
         return lines(self.view, width)

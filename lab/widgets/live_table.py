@@ -82,6 +82,8 @@ class LiveTable(Widget):
         before, self.rows = self.rows, rows
         now = monotonic()
         lit = self._notice(rows, now)
+        if self.shows_cursor:
+            self.settle_cursor()
         self._clamp()
         if len(before) != len(rows):
             self.refresh()
@@ -89,7 +91,7 @@ class LiveTable(Widget):
             for number, (old, new) in enumerate(zip(before, rows)):
                 if old != new or number in lit:
                     self._repaint(number)
-        if 0 <= self.cursor < len(rows) and (
+        if self.shows_cursor and 0 <= self.cursor < len(rows) and (
                 self.cursor >= len(before) or before[self.cursor] != rows[self.cursor]):
             self.post_message(self.Moved())
 

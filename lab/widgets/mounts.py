@@ -17,11 +17,12 @@ from runtime.inspect.mounts import Mount, overlay_layers, purpose
 # How many rows of the upper directory stand here at most; the rest is counted.
 MOST_CHANGES = 40
 MEANS = {
-    "copied_up": "copied up: a whole copy in the upper layer, the image's own is untouched",
-    "whiteout": "whiteout: character device 0:0, deletes it from sight, not from the layer below",
-    "opaque": "opaque: this directory hides the one below",
+    "copied_up": "copied up whole; the image's own is untouched",
+    "whiteout": "whiteout, device 0:0: hides the one below, frees nothing",
+    "opaque": "opaque: hides the whole directory below",
     "upper_only": "new: only the upper layer has it",
 }
+DIRECTORY = "a directory, made here to hold what changed in it"
 
 
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
@@ -80,8 +81,10 @@ def _change(one: PathState, upper: str) -> Line:
     """A path of the upper directory: C copied up, A added, D deleted (a whiteout)."""
     role = {"D": "dead", "C": "pressure", "A": "calm"}.get(one.mark, "text")
     path = f"{upper}{one.path}"
+    merged = one.kind == "directory" and one.word == "copied_up"
+    meaning = DIRECTORY if merged else MEANS.get(one.word, one.word)
     return line(Span(f"        {one.mark} ", role), Span(one.path, "text"),
-                Span(f"  {MEANS.get(one.word, one.word)}", "dim"), source=path,
+                Span(f"  {meaning}", "dim"), source=path,
                 proof=f"stat {path}")
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 from lab.snapshot import Host, Snapshot, View
 from lab.widgets.line import BLANK, Line, Span, line
 from lab.widgets.live_table import LiveTable
+from lab.widgets.prose import wrapped
 
 Lines = Callable[[View, Host, int, int], "list[Line]"]
 
@@ -38,11 +39,7 @@ class Pane(LiveTable):
         view = self.snapshot.shown
         if view is None:
             return self.nothing(width)
-        rows = self.lines(view, self.snapshot.host, width, height)
-        if self.shows_cursor and self.cursor < 0:
-            self.rows = rows
-            self.settle_cursor()
-        return rows
+        return self.lines(view, self.snapshot.host, width, height)
 
     def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:
         """The rows of a container; every pane has its own."""
@@ -51,7 +48,7 @@ class Pane(LiveTable):
     def nothing(self, width: int) -> list[Line]:
         """What stands here while there is no container."""
         return [BLANK, line(Span(f" {self.absent}", "dim")),
-                line(Span(f" {self.PROMISE}", "dim"))]
+                *wrapped(self.PROMISE, width, " ", " ", "dim")]
 
 
 def header(*columns: tuple[str, int]) -> Line:

@@ -80,7 +80,7 @@ def _join(kind: str, held: list[str]) -> str:
 
 def _block(kind: str, text: str, width: int, indent: str) -> list[Line]:
     if kind == "code":
-        return [line(Span(f"{indent}  {row}", "code")) for row in text.split("\n")]
+        return [part for row in text.split("\n") for part in code(row, width, indent + "  ")]
     if kind == "heading":
         return [line(Span(f"{indent}{text.lstrip('# ')}", "title"))]
     if kind == "quote":
@@ -91,6 +91,17 @@ def _block(kind: str, text: str, width: int, indent: str) -> list[Line]:
         lead = f"{indent}{found[1]}{mark} "
         return wrapped(found[3], width, lead, " " * cell_len(lead))
     return wrapped(text, width, indent, indent)
+
+
+def code(text: str, width: int, indent: str) -> list[Line]:
+    """A line to type, in as many rows as it takes; the last row knows the whole of it."""
+    rows, room = [indent], width - 1
+    for word in text.split(" "):
+        if cell_len(rows[-1]) + cell_len(word) + 1 > room and rows[-1].strip():
+            rows.append(f"{indent}  ")
+        rows[-1] += word if rows[-1].endswith("  ") and not rows[-1].strip() else f" {word}"
+    made = [line(Span(row, "code")) for row in rows]
+    return [*made[:-1], made[-1]._replace(proof=text.strip())]
 
 
 def inline(text: str, role: str = "text") -> list[Span]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
@@ -127,6 +129,20 @@ def test_the_panes_are_tabs_and_zoom(lab, shown):
         await pilot.press("escape")
         await settle(pilot)
         assert "A cgroup is a directory" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_a_pane_that_had_nothing_shows_what_comes(lab, shown):
+    empty = replace(shown.shown, mounts=(), row=replace(shown.shown.row, status="running"))
+
+    async def story(pilot):
+        await open_limits(pilot, replace(shown, shown=empty))
+        await pilot.press("3")
+        await settle(pilot, replace(shown, shown=empty))
+        assert "no mount table" in text(lab)
+        await settle(pilot, shown)
+        assert "is the root" in text(lab) and "y copies the proof" in text(lab)
 
     run(story, lab, (80, 24))
 

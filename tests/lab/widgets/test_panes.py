@@ -1,0 +1,152 @@
+"""The panes as pure functions: a view by hand in, lines of text out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lab.snapshot import Row, View
+from lab.widgets import cgroups, hood, lifecycle, mounts, namespaces, processes
+from lab.widgets.cause import card, cause
+from lab.widgets.line import laid_out, width_of
+
+PANES = (cgroups, namespaces, mounts, lifecycle, processes, hood)
+
+
+def words(rows) -> str:
+    return "\n".join(row.text for row in rows)
+
+
+@pytest.fixture
+def view(shown) -> View:
+    return shown.shown
+
+
+@pytest.mark.parametrize("pane", PANES, ids=lambda pane: pane.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("width,height", [(40, 5), (63, 20), (80, 9), (120, 30), (200, 60)])
+def test_every_row_fits_the_width_it_is_drawn_in(pane, width, height, shown):
+    for row in pane.lines(shown.shown, shown.host, width, height):
+        assert width_of(laid_out(row, width)) == width
+
+
+@pytest.mark.parametrize("pane", PANES, ids=lambda pane: pane.__name__.rpartition(".")[2])
+def test_a_container_that_was_only_created_has_a_pane(pane, shown):
+    view = View(row=Row("b" * 64, "tea"))
+    assert pane.lines(view, shown.host, 80, 10)
+
+
+@pytest.mark.parametrize("pane", PANES, ids=lambda pane: pane.__name__.rpartition(".")[2])
+def test_some_value_of_every_pane_can_be_proven(pane, shown):
+    assert any(row.proof for row in pane.lines(shown.shown, shown.host, 80, 10))
+
+
+def test_limits_beside_usage_with_both_names(view, shown):
+    text = words(cgroups.lines(view, shown.host, 110, 10))
+    assert "memory.current" in text and "47.9M" in text and "of 48M" in text
+    assert "← memory.usage_in_bytes" in text and "← memory.oom_control" in text
+    assert "✖ oom_kill 1" in text and "max 231" in text
+    assert "▲ nr_throttled 12 of 24 periods" in text and "stood still 612.0 ms" in text
+    assert "50 ms of CPU in every 100 ms" in text
+    assert "these are its last values" in text
+
+
+def test_with_room_there_are_plots(view, shown):
+    rows = cgroups.lines(view, shown.host, 80, 24)
+    text = words(rows)
+    assert " 48M ┤" in text and "0 ┤" in text and "░" in text
+    assert len(rows) <= 24
+
+
+def test_a_proof_reads_the_real_file(view, shown):
+    row = cgroups.lines(view, shown.host, 80, 9)[0]
+    assert row.source.endswith("/memory/container-lab/ink/memory.usage_in_bytes")
+    assert row.proof == f"cat {row.source}"
+
+
+def test_namespaces_say_private_or_same(view, shown):
+    rows = {row.text.split()[0]: row.text for row in namespaces.lines(view, shown.host, 80, 9)
+            if row.text.split()}
+    assert "≠" in rows["mnt"] and "private" in rows["mnt"]
+    assert "=" in rows["time"] and "same" in rows["time"]
+    assert "48213 on the host is 1 inside: one process, two numbers" in rows["NSpid"]
+    assert "root inside is root outside" in rows["uid_map"]
+
+
+def test_mounts_say_what_each_row_is_for(view, shown):
+    text = words(mounts.lines(view, shown.host, 120, 20))
+    assert "4 rows inside · 31 on the host" in text
+    assert "is the root: the image's layers below" in text
+    assert "upper /c/upper  takes the writes" in text and "lower /img/base" in text
+
+
+def test_processes_have_two_pids_and_a_decoded_end(view, shown):
+    text = words(processes.lines(view, shown.host, 80, 20))
+    assert "48190" in text and "shim" in text
+    assert "└─ hog 200M" in text and "SigCgt 0" in text
+    assert "✖ exit 137 = 128 + 9 KILL" in text and "OOMKilled true" in text
+
+
+def test_pid_1_with_a_handler_says_so(view, shown):
+    leaf = view.processes[1]
+    caught = replace(leaf, process=replace(leaf.process, sig_caught=1 << 14))
+    text = words(processes.lines(replace(view, processes=(caught,)), shown.host, 80, 20))
+    assert "SigCgt TERM" in text
+
+
+def test_the_lifecycle_is_a_machine_and_a_time_line(view, shown):
+    text = words(lifecycle.lines(view, shown.host, 80, 20))
+    assert "○ created" in text and "✖ EXITED 137" in text
+    assert "+0.131 s  kernel  oom_kill 0 → 1" in text
+
+
+def test_the_hood_groups_by_phase_and_spells_for_a_shell(view, shown):
+    rows = hood.lines(view, shown.host, 90, 20)
+    text = words(rows)
+    assert "$ docker run --name ink --memory 48m lab/base hog 200M" in text
+    assert text.index("isolate") < text.index("root") < text.index("limit")
+    proofs = [row.proof for row in rows]
+    assert "mount -t overlay overlay /merged" in proofs
+    assert any(proof.startswith("echo 50331648 > /sys/fs/cgroup") for proof in proofs)
+
+
+def test_the_hood_keeps_the_names_back_while_they_are_asked_for(view, shown):
+    text = words(hood.lines(view, shown.host, 90, 20, masked=True))
+    assert "isolate" not in text and " ? 1" in text
+
+
+def test_the_cause_line_tells_a_death_in_order(view):
+    text = cause(view, 80).text
+    assert text == (" cause  .114 max 118→231 · .131 oom_kill 0→1 · .132 hog SIGKILL"
+                    " · .140 exit 137")
+
+
+def test_a_short_cause_line_keeps_the_kill_and_the_end(view):
+    text = cause(view, 50).text
+    assert "oom_kill 0→1" in text and "exit 137" in text and len(text) <= 50
+
+
+def test_a_counter_read_twice_is_told_once(view):
+    first, second = view.happenings[2], replace(view.happenings[2], before="231", after="240",
+                                                time_s=view.happenings[2].time_s + 0.01)
+    text = cause(replace(view, happenings=(first, second)), 80).text
+    assert "max 118→240" in text and text.count("max") == 1
+
+
+def test_the_card_says_who_says_what(view):
+    text = words(card(view, 80))
+    assert "ink is dead. Why?" in text and "exit 137 = 128 + 9" in text
+    assert "the kernel" in text and "docker" in text
+
+
+@pytest.mark.parametrize("status,oom,code,throttled,said", [
+    ("running", False, 0, False, ("calm", "RUN")),
+    ("running", False, 0, True, ("pressure", "THROTTLED")),
+    ("paused", False, 0, False, ("pressure", "PAUSED")),
+    ("exited", True, 137, False, ("dead", "OOM")),
+    ("exited", False, 137, False, ("dead", "EXIT 137")),
+    ("exited", False, 0, False, ("dim", "EXIT 0")),
+])
+def test_the_verdict_has_a_word_for_each_meaning(view, status, oom, code, throttled, said):
+    row = replace(view.row, status=status, oom_killed=oom, exit_code=code)
+    assert replace(view, row=row, throttled_now=throttled).verdict == said

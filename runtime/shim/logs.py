@@ -55,11 +55,12 @@ class Log:
     def append(self, stream: str, pieces: list[bytes]) -> None:
         """Write finished pieces with the time of now."""
         now = rfc3339(time.time_ns())
-        text = "".join(
-            documents.encode({"log": piece.decode("utf-8", "replace"), "stream": stream,
-                              "time": now}) + "\n"
-            for piece in pieces
-        )
+        # One document for all of them, then cut into lines: a call for each takes ten times as long.
+        # Between quotes no text can look like the seam, for JSON escapes every quote in it.
+        text = documents.encode([{"log": piece.decode("utf-8", "replace"), "stream": stream,
+                                  "time": now} for piece in pieces])
+        seam = f',"stream":"{stream}","time":"{now}"}}'
+        text = text[1:-1].replace(seam + ",", seam + "\n") + "\n"
         # Behind a line that the full disk cut in two, the next one starts on a line of its own.
         data = (b"\n" if self.torn else b"") + text.encode()
         try:

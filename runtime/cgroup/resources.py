@@ -23,7 +23,7 @@ Sources: OCI runtime-spec config-linux.md "Control groups"; cgroup-v2.rst; cgrou
 
 from __future__ import annotations
 
-from runtime.errors import Unsupported
+from runtime.errors import Invalid, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,24 @@ THROTTLES = {  # config.json → (v1 file, key in io.max)
     "throttleWriteIOPSDevice": ("blkio.throttle.write_iops_device", "wiops"),
 }
 DEFAULT_PERIOD_USEC = 100000
+# What the table has. Anything else that is asked for is refused by its name, never left out.
+KNOWN = {
+    "memory": ("limit", "reservation", "swap", "swappiness", "disableOOMKiller", "useHierarchy"),
+    "cpu": ("shares", "quota", "period", "cpus", "mems"), "pids": ("limit",),
+    "blockIO": ("weight", *THROTTLES), "devices": None, "unified": None,
+}
+
+
+def judge(resources: dict[str, Any]) -> None:
+    """Raise Unsupported by name for what the table does not have."""
+    for section, values in resources.items():
+        known = KNOWN.get(section, ())
+        if known is None or not values:
+            continue
+        for key, value in values.items() if isinstance(values, dict) else ((None, values),):
+            if key not in known and value:
+                name = f"{section}.{key}" if key else section
+                raise Unsupported(f"set {name}: it is not built")
 
 
 def shares_to_weight(shares: int) -> int:
@@ -64,12 +82,19 @@ def limit_text(value: int) -> str:
 
 def v2_writes(resources: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(file, text) in the order to write them. Raises Unsupported for what v2 does not have."""
+    judge(resources)
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
     limit, swap = memory.get("limit"), memory.get("swap")
+    if memory.get("disableOOMKiller"):
+        raise Unsupported("set memory.disableOOMKiller: cgroup v2 has no such file",
+                          "it is a setting of v1 only")
+    if swap is not None and swap >= 0 and (limit is None or not 0 <= limit <= swap):
+        # config.json counts memory and swap together, v2's file swap alone.
+        raise Invalid(f"set memory.swap: {swap} is no sum of a memory limit ({limit}) and swap")
     if memory.get("swappiness") is not None:
         raise Unsupported("set memory.swappiness: cgroup v2 has no such file",
                           "it is a setting of v1 only")
-    if swap is not None and (swap < 0 or (limit is not None and limit >= 0)):
+    if swap is not None:
         yield "memory.swap.max", limit_text(swap if swap < 0 else swap - limit)
     if limit is not None:
         yield "memory.max", limit_text(limit)
@@ -100,6 +125,7 @@ def _v2_io(block: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def v1_writes(resources: dict[str, Any], found: Hierarchies) -> Iterator[tuple[str, str, str]]:
     """(controller, file, text) in the order to write them. Raises Unsupported by name."""
+    judge(resources)
     for controller, name, text in _v1_all(resources):
         if controller not in found.controllers:
             raise Unsupported(f"set {name}: this host has no {controller} controller",

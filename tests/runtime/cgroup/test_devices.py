@@ -1,4 +1,4 @@
-"""The device policy: rules as v1 reads them, as a program run here, and asked by the kernel.
+"""The device policy: rules as v1 reads them, as a program run here, and asked by the kernel."""
 
 from __future__ import annotations
 

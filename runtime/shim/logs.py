@@ -55,7 +55,7 @@ class Log:
     def append(self, stream: str, pieces: list[bytes]) -> None:
         """Write finished pieces with the time of now."""
         now = rfc3339(time.time_ns())
-        # One document for all of them, then cut into lines: a call for each takes ten times as long.
+        # One document for all, then cut into lines: a call for each takes ten times as long.
         # Between quotes no text can look like the seam, for JSON escapes every quote in it.
         text = documents.encode([{"log": piece.decode("utf-8", "replace"), "stream": stream,
                                   "time": now} for piece in pieces])

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
-# So long the output of a process that has ended is waited for; Docker's too: moby daemon/monitor.go.
+# So long the output of an ended process is waited for; Docker's too (moby daemon/monitor.go).
 DRAIN_PATIENCE_S = 2.0
 LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 

@@ -84,8 +84,8 @@ ALL = (
     Action("question_mark", "help", "help", "this page", ("home", "lesson", "free", "doctor"), "?",
            rank=1),
     Action("t", "theme", "", "dark or light", ("home", "lesson", "free", "doctor")),
-    Action("escape,q", "leave", "back", "back; on the home screen, leave",
-           ("home", "lesson", "free", "doctor", "help"), "q", rank=2),
+    Action("escape,q", "leave", "back", "back", ("lesson", "free", "doctor", "help"), "q", rank=2),
+    Action("q", "leave", "leave", "leave the lab; containers stay", ("home",), rank=2),
 )
 
 

@@ -43,6 +43,8 @@ class Observation:
         self._points: deque[Point] = deque(maxlen=HISTORY)
         self._members: Mapping[tuple[str, int], tuple[int, ...]] = {}
         self._members_due = 0.0
+        self._lived: Usage | None = None
+        self._at_kill: int | None = None
         self._layers: layers.Layers | None = None
 
     def read(self, container: Any, parts: frozenset[str], now: float, changed: bool) -> View:
@@ -104,7 +106,13 @@ class Observation:
                             texts={**found.texts, "memory.current": before.texts.get(
                                 "memory.current", "")})
         if before is not None and before.exists:
-            self._points.append(point(before, found))
+            one = point(before, found)
+            if one.killed:
+                # The dying gives its pages back while we look: what counts is what it had.
+                self._at_kill = before.memory_current
+                one = replace(one, memory=max(one.memory, before.memory_current or 0))
+            self._points.append(one)
+        self._lived = found
         recent = list(self._points)[-5:]
         return replace(view, usage=found, points=tuple(self._points),
                        throttled_now=any(one.throttled for one in recent))
@@ -145,10 +153,12 @@ class Observation:
         if not news and view.remembered:
             return view
         kept = last_words(self.engine, view.row.id)
-        lived = view.usage if view.usage and view.usage.exists else None
-        found = self._last_usage(view, lived, kept)
-        if view.row.oom_killed and self._points and not self._points[-1].killed:
-            self._points.append(replace(self._points[-1], killed=True))
+        found = self._last_usage(view, self._lived, kept)
+        if view.row.oom_killed and not any(one.killed for one in self._points):
+            if self._points:
+                self._points.append(replace(self._points[-1], killed=True))
+        while view.row.oom_killed and self._points and not self._points[-1].killed:
+            self._points.pop()
         try:
             why = tuple((who, says, proof) for who, says, proof in self.engine.why(view.row.id))
         except (LabError, OSError):
@@ -166,6 +176,8 @@ class Observation:
             # After the death nothing is left in the group: what it held alive says more.
             if name not in ("memory.current", "pids.current") or name not in found:
                 found[name] = (words["text"], words["path"])
+        if view.row.oom_killed and self._at_kill is not None and "memory.current" in found:
+            found["memory.current"] = (str(self._at_kill), found["memory.current"][1])
         return from_texts(view.row.cgroup, False, found, self.source.now()) if found else None
 
     # What happened

@@ -112,7 +112,7 @@ def cpu_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
     return entry(usage, "cpu.stat", Span(f"{used:>7.2f} ", "strong", "cpu.used"),
                  *(gauge(used / (limit or 1.0), room, role) if plots else framed(columns, room)),
                  Span(f" of {limit:.2f} CPU" if limit else " CPU, no quota", "text"),
-                 Span(f"  sum {duration(usage.usage_usec or 0)}", "dim"))
+                 Span(f"  sum {duration(usage.usage_usec or 0)}" if width >= 70 else "", "dim"))
 
 
 def cpu_columns(view: View, usage: Usage) -> tuple[list[Column], float]:
@@ -123,14 +123,14 @@ def cpu_columns(view: View, usage: Usage) -> tuple[list[Column], float]:
 
 
 def throttle_row(usage: Usage) -> Line:
-    """cpu.stat nr_throttled 12 of 24 periods · throttled 0.61 s."""
+    """cpu.stat nr_throttled 12 of 24 periods  waited 612.0 ms."""
     count, periods = usage.nr_throttled or 0, usage.nr_periods or 0
     role = "pressure" if count else "dim"
     sign = f"{G.pressure} " if count else ""
     return entry(
         usage, "cpu.stat", Span(f"{sign}nr_throttled {count}", role, "cpu.stat:nr_throttled"),
         Span(f" of {periods} periods", "text" if count else "dim"),
-        Span(f"  stood still {duration(usage.throttled_usec or 0)}",
+        Span(f"  waited {duration(usage.throttled_usec or 0)}",
              "text" if count else "dim", "cpu.stat:throttled_usec"),
         name="  throttled",
     )

@@ -7,6 +7,7 @@ Sources: operations.jsonl; the manual page named on each row.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from itertools import groupby
@@ -14,7 +15,7 @@ from typing import Any
 
 from lab.glyphs import G
 from lab.snapshot import Effect, Host, View
-from lab.widgets.line import BLANK, Line, Span, fit, line
+from lab.widgets.line import BLANK, Line, Span, fit, fit_left, line
 from lab.widgets.pane import Pane
 from lab.widgets.quantities import duration
 
@@ -61,12 +62,19 @@ def _phase(phase: str, effects: list[Effect]) -> Line:
 def _effect(effect: Effect, width: int) -> Line:
     time = duration(effect.ns / 1000)
     failed = effect.errno != 0
-    words = fit(f"{effect.name} {arguments(effect)}", max(10, width - 16))
+    words = call_words(effect, max(10, width - 14))
     return line(
         Span(f"   {words} ", "dead" if failed else "text"),
-        Span(f"{time:>10} ", "dim"),
+        Span(f"{time:>8} ", "dim"),
         source=f"{effect.call} {G.dot} {effect.symbol}", proof=spelling(effect),
     )
+
+
+def call_words(effect: Effect, room: int) -> str:
+    """The name and the arguments in that room; of a path, its end is kept."""
+    text, left = arguments(effect), room - len(effect.name) - 1
+    cut = fit_left if text.startswith("/") else fit
+    return f"{effect.name} {cut(text, left)}" if left > 4 else fit(effect.name, room)
 
 
 def arguments(effect: Effect) -> str:
@@ -93,16 +101,25 @@ def _mount_words(values: Mapping[str, Any]) -> str:
 
 
 def _control(values: Mapping[str, Any]) -> str:
-    path = str(values.get("path", ""))
+    path = os.path.basename(str(values.get("path", "")))
     text = next((values[name] for name in ("text", "value", "data") if name in values), "")
-    return f'"{str(text).strip()}" {G.arrow} {path}'
+    return f"{str(text).strip()} {G.arrow} {path}"
+
+
+def _path(values: Mapping[str, Any]) -> str:
+    """A path; of a group's the controller and the name, which is where they differ."""
+    path = str(values["path"])
+    parts = path.split("/")
+    if path.startswith("/sys/fs/cgroup/") and len(parts) > 5:
+        return f"{parts[4]}/{G.ellipsis}/{parts[-1]}"
+    return path
 
 
 _SHORT: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "mount": _mount_words,
     "write_control": _control,
     "write_open_control": _control,
-    "mkdir": lambda v: str(v["path"]),
+    "mkdir": _path,
     "mkdir_at": lambda v: f"{v['name']}/",
     "make_file_at": lambda v: str(v["name"]),
     "mknod": lambda v: f"{v['path']} {v['kind']} {v['major']} {v['minor']}",

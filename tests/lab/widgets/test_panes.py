@@ -46,7 +46,7 @@ def test_limits_beside_usage_with_both_names(view, shown):
     assert "memory.current" in text and "47.9M" in text and "of 48M" in text
     assert "← memory.usage_in_bytes" in text and "← memory.oom_control" in text
     assert "✖ oom_kill 1" in text and "max 231" in text
-    assert "▲ nr_throttled 12 of 24 periods" in text and "stood still 612.0 ms" in text
+    assert "▲ nr_throttled 12 of 24 periods" in text and "waited 612.0 ms" in text
     assert "50 ms of CPU in every 100 ms" in text
     assert "these are its last values" in text
 

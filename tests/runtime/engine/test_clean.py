@@ -26,7 +26,8 @@ def host(*groups: str) -> dict[str, object]:
     for other tests make and remove theirs at the same time."""
     found = [path for mount in ("", *os.listdir("/sys/fs/cgroup"))
              for group in groups for path in Path(f"/sys/fs/cgroup/{mount}{group}").rglob("")]
-    mounts = [line.split(" - ")[1] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    mounts = [line.split(" - ")[1] for line in table]
     run = Path("/run/container-lab")
     return {"groups": sorted(map(str, found)), "mounts": sorted(mounts),
             "run": sorted(os.listdir(run)) if run.exists() else None}

@@ -1,0 +1,74 @@
+"""The program: found as execve will find it, with its environment, and refused in runc's words."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.errors import Denied, NotFound
+from runtime.oci import program
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, mode in (("run", 0o755), ("data", 0o644)):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later/data").write_text("")
+    (tmp_path / "later/data").chmod(0o755)
+    (tmp_path / "run-link").symlink_to("run")
+    (tmp_path / "dangling").symlink_to("none")
+    return tmp_path
+
+
+def test_found_in_the_path(folder: Path) -> None:
+    path = f"/none:{folder}:{folder}/later"
+    assert program.find("run", path) == f"{folder}/run"
+    assert program.find("run-link", path) == f"{folder}/run-link"
+    assert program.find("data", path) == f"{folder}/later/data", "the first that can be run"
+    assert program.find(f"{folder}/run", "") == f"{folder}/run"
+
+
+@pytest.mark.parametrize(("name", "kind", "code", "words"), [
+    ("none", NotFound, 127, 'exec: "none": executable file not found in $PATH'),
+    ("/no/such", NotFound, 127, 'exec: "/no/such": stat /no/such: no such file or directory'),
+    ("/etc/passwd/x", NotFound, 127, 'exec: "/etc/passwd/x": stat /etc/passwd/x: no such file'),
+    ("/etc", Denied, 126, 'exec: "/etc": is a directory'),
+    ("/etc/passwd", Denied, 126, 'exec: "/etc/passwd": permission denied'),
+    ("data", Denied, 126, 'exec: "data": permission denied'),
+    ("later", NotFound, 127, 'exec: "later": executable file not found in $PATH'),
+    ("dangling", NotFound, 127, 'exec: "dangling": executable file not found in $PATH')])
+def test_refused(folder: Path, name: str, kind: type[Exception], code: int, words: str) -> None:
+    with pytest.raises(kind) as caught:
+        program.find(name, str(folder))
+    assert str(caught.value).startswith(words)
+    assert caught.value.exit_code == code  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("process", "wanted"), [
+    ({"env": ["A=1", "B=x=y", "C="]}, {"A": "1", "B": "x=y", "C": "", "HOME": "/root"}),
+    ({"env": ["HOME=/x", "A=1", "A=2"]}, {"HOME": "/x", "A": "2"}),
+    ({"user": {"uid": 54321}}, {"HOME": "/"}), ({}, {"HOME": "/root"})])
+def test_the_environment(process: dict[str, Any], wanted: dict[str, str],
+                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program.files, "read", lambda path: "root:x:0:0:root:/root:/bin/sh\nodd\n")
+    assert program.environment(process) == wanted
+
+
+def test_signals_are_as_new() -> None:
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGHUP})
+        program.reset_signals()
+        status = Path("/proc/self/status").read_text()
+        sets = {line.split(":")[0]: int(line.split()[1], 16) for line in status.splitlines()
+                if line.startswith(("SigBlk", "SigIgn", "SigCgt"))}
+        os._exit(0 if sets["SigBlk"] == sets["SigIgn"] == 0 else 1)
+    assert os.waitpid(child, 0)[1] == 0

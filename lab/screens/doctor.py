@@ -37,7 +37,7 @@ def doctor_lines(report: Any, lessons: list[Any], width: int) -> list[Line]:
         rows.append(line(Span(f" {G.done} ", "calm"), Span("every lesson can be played here")))
     for one, unmet in closed:
         rows.append(line(Span(f" {G.closed} ", "dim"), Span(one.title, "strong"),
-                         Span(f"  {unmet.reason}", "dim")))
+                         Span(f"  {unmet[1]}", "dim")))
     return rows
 
 

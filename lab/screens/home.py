@@ -17,7 +17,7 @@ from lab import actions
 from lab.glyphs import G
 from lab.screens.screen import LabScreen, TooSmall, rule
 from lab.snapshot import Snapshot
-from lab.widgets.line import BLANK, Line, Span, fit, line
+from lab.widgets.line import BLANK, Line, Span, line
 from lab.widgets.live_table import LiveTable
 from lab.widgets.prose import wrapped
 from runtime.errors import LabError
@@ -114,24 +114,23 @@ class HomeScreen(LabScreen):
         if track.about:
             rows += [*wrapped(track.about, width, " ", " "), BLANK]
         for one in track.lessons:
-            rows.append(self._row(one))
+            rows += self._row(one, width)
         rows += [BLANK, *wrapped(self.lesson.question, width, " ", " ", "dim")]
         first = self._first()
         if first:
             rows += [BLANK, *wrapped(f"Better first: {first}", width, " ", " ", "dim")]
         return rows
 
-    def _row(self, lesson: Any) -> Line:
+    def _row(self, lesson: Any, width: int) -> list[Line]:
+        """A lesson: done, open or closed on this host; why it is closed stands under it."""
         here = lesson.id == self.lesson.id
-        closed = self._hindrance(lesson)
-        state = self._state(lesson)
+        closed, state = self._hindrance(lesson), self._state(lesson)
         sign, role = ((G.closed, "dim") if closed else (G.done, "calm") if state == "done"
                       else (G.here, "pressure") if state == "open" else (G.open, "dim"))
-        mark = G.here if here else " "
-        tail = closed or f"{lesson.minutes} min"
-        return line(Span(f" {mark} ", "focus"), Span(f"{sign} ", role),
-                    Span(lesson.title, "strong" if here else "text"),
-                    right=[Span(f" {fit(tail, 34).rstrip()} ", "dim")])
+        row = line(Span(f" {G.here if here else ' '} ", "focus"), Span(f"{sign} ", role),
+                   Span(lesson.title, "strong" if here else "text"),
+                   right=[Span(f" {lesson.minutes} min ", "dim")])
+        return [row, *wrapped(closed, width, " " * 5, " " * 5, "pressure")] if closed else [row]
 
     def _state(self, lesson: Any) -> str:
         return str(self.lab.progress.state(lesson.id)) if self.lab.progress else "new"
@@ -141,7 +140,7 @@ class HomeScreen(LabScreen):
         if self.lab.report is None:
             return ""
         unmet = lesson.unmet(self.lab.report)
-        return str(unmet[0].reason) if unmet else ""
+        return str(unmet[0][1]) if unmet else ""
 
     def _first(self) -> str:
         """The lessons that teach what this one needs, and are not done."""
@@ -156,8 +155,8 @@ class HomeScreen(LabScreen):
         if told:
             return line(Span(f" {told}", "pressure"))
         if not host.root:
-            return line(Span(" Without root no container runs here. The course can be read; d says "
-                             "what is missing.", "pressure"))
+            return line(Span(" Without root no container runs here; the course can be read. "
+                             "d says more.", "pressure"))
         last = self._last()
         if last is None:
             return line(Span(" Begin with the first lesson: enter.", "dim"))
@@ -217,11 +216,6 @@ class HomeScreen(LabScreen):
             self._open(lesson)
 
     def _open(self, lesson: Any) -> None:
-        closed = self._hindrance(lesson)
-        if closed:
-            self.told = f"{lesson.title}: {closed}"
-            self.paint()
-            return
         self.told = ""
         from lab.course.stepper import Stepper
         from lab.screens.lesson import LessonScreen
@@ -232,7 +226,8 @@ class HomeScreen(LabScreen):
             self.told = str(error)
             self.paint()
             return
-        self.app.push_screen(LessonScreen(stepper))
+        # Closed is not locked: what this host cannot do can still be read.
+        self.app.push_screen(LessonScreen(stepper, self._hindrance(lesson)))
 
     def action_free(self) -> None:
         """The free lab."""

@@ -42,9 +42,9 @@ class LessonScreen(LiveScreen):
     NAME: ClassVar[str] = "lesson"
     BINDINGS = actions.bindings("lesson")
 
-    def __init__(self, stepper: Any) -> None:
+    def __init__(self, stepper: Any, hindrance: str = "") -> None:
         super().__init__()
-        self.stepper = stepper
+        self.stepper, self.hindrance = stepper, hindrance
         self.chosen_name = ""
         self.results: tuple[Any, ...] = ()
         self._checking = False
@@ -99,6 +99,7 @@ class LessonScreen(LiveScreen):
             phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
             passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
             output=tuple(clean(self.output)), notice=self.notice,
+            hindrance=self.hindrance,
         )
 
     def _asks(self) -> bool:

@@ -49,11 +49,14 @@ class LessonView:
     exit_code: int | None = None
     output: tuple[str, ...] = ()
     notice: tuple[str, ...] = ()
+    hindrance: str = ""
 
 
 def lines(view: LessonView, width: int) -> list[Line]:
     """The whole step, top to bottom; the widget scrolls it."""
-    rows = _marked(prose(view.text, width), view, width)
+    words = f"To be read only, on this host: {view.hindrance}." if view.hindrance else ""
+    rows = [*wrapped(words, width, " ", " ", "pressure"), BLANK] if words else []
+    rows += _marked(prose(view.text, width), view, width)
     watch = view.kind == "watch"
     rows += [] if watch else _question(view, width)
     rows += _commands(view, rows, width)

@@ -10,6 +10,8 @@ from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
 from lab.screens.free import FreeScreen
 from lab.screens.lesson import LessonScreen
 from lab.snapshot import Snapshot
+from runtime.inspect.facts import Item
+from runtime.inspect.requirements import Requirement
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 
@@ -59,13 +61,48 @@ def test_home_is_the_course_map(lab, shown, size):
     run(story, lab, size)
 
 
-def test_home_says_why_a_lesson_is_closed(lab, shown):
-    class Nothing:
-        """A report of a host without memory cgroups."""
+class Poor:
+    """The doctor's report of a host without memory cgroups."""
 
-        def unmet(self, requires):
-            return []
+    items = (Item("cgroups", "missing", "no memory controller",
+                  "the kernel was booted without it", "add cgroup_enable=memory"),)
 
+    def unmet(self, requires):
+        lacks = Requirement("cgroup:memory", False, "no memory controller", "add cgroup_enable=…")
+        return [lacks] if "cgroup:memory" in requires else []
+
+
+def test_home_says_why_a_lesson_is_closed_and_the_doctor_what_would_change_it(lab, shown):
+    async def story(pilot):
+        await settle(pilot, shown)
+        lab.report = Poor()
+        lab._examined()
+        await pilot.press("down")
+        await settle(pilot)
+        assert "◌ Throttled, and killed" in text(lab) and "no memory controller" in text(lab)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "To be read only, on this host: no memory controller." in text(lab)
+        await pilot.press("q", "d")
+        await settle(pilot)
+        seen = text(lab)
+        assert "◌ cgroups" in seen and "$ add cgroup_enable=memory" in seen
+        assert "◌ Throttled, and killed" in seen
+
+    run(story, lab, (80, 24))
+
+
+def test_home_without_root_says_what_still_works(lab, shown):
+    async def story(pilot):
+        await settle(pilot, replace(shown, host=replace(shown.host, root=False)))
+        lab.screen.paint()
+        await settle(pilot)
+        assert "not root" in text(lab) and "the course can be read" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_a_damaged_progress_is_said_on_the_home_screen(lab, shown):
     async def story(pilot):
         await settle(pilot, shown)
         lab.trouble = "progress.json was damaged and is set aside"
@@ -74,6 +111,16 @@ def test_home_says_why_a_lesson_is_closed(lab, shown):
         assert "was damaged and is set aside" in text(lab)
 
     run(story, lab, (80, 24))
+
+
+def test_what_nobody_foresaw_ends_in_one_line(lab, shown, tmp_path):
+    async def story(pilot):
+        lab._handle_exception(ValueError("a bad day"))
+
+    with pytest.raises(ValueError):
+        run(story, lab, (80, 24))
+    assert "ValueError: a bad day (the whole story is in " in lab.failure
+    assert "ValueError: a bad day" in (tmp_path / "lab-error.log").read_text()
 
 
 @SIZES

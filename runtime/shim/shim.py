@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 # So long the output of an ended process is waited for; Docker's too (moby daemon/monitor.go).
 DRAIN_PATIENCE_S = 2.0
+# v1 tells of an OOM before the kernel chooses a victim, and not again when it has killed.
+LOOK_AGAIN_S, LOOK_PATIENCE_S = 0.02, 5.0
 LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 
 
@@ -110,6 +112,7 @@ class Shim:
         # Ended, but something they started still holds their output: (until when, streams, code).
         self.leaving: list[tuple[float, Streams, int]] = []
         self.children = -1  # readable when a child has ended
+        self.look_until = 0.0  # the kernel is out of memory there, and has not killed yet
         self.crowded = False  # no descriptor left for one more client
         self.state: dict[str, Any] = {
             "Status": "created", "Pid": 0, "PidStart": 0, "ShimPid": os.getpid(),
@@ -201,12 +204,18 @@ class Shim:
         """Poll until the container's first process has ended; then bury it."""
         self.children = watch_children()
         while True:
-            until = min((moment for moment, _, _ in self.leaving), default=None)
-            ready = self.poll(None if until is None else until - time.monotonic())
+            ready = self.poll(self.patience_s())
             if self.init.pidfd in ready:
                 break
             self.handle(ready)
         self.bury()
+
+    def patience_s(self) -> float | None:
+        """How long to wait for something to happen; None if there is nothing to do meanwhile."""
+        moments = [moment for moment, _, _ in self.leaving]
+        if self.look_until:
+            moments.append(time.monotonic() + LOOK_AGAIN_S)
+        return min(moments) - time.monotonic() if moments else None
 
     def poll(self, timeout_s: float | None) -> dict[int, int]:
         """Wait for something to do: descriptor → events."""
@@ -239,7 +248,7 @@ class Shim:
 
     def handle(self, ready: dict[int, int]) -> None:
         """Do what the descriptors ask for."""
-        if self.oom in ready:
+        if self.oom in ready or self.look_until:
             self.hear_oom()
         for streams in self.all_streams():
             streams.handle(ready)
@@ -277,10 +286,14 @@ class Shim:
         assert self.oom is not None
         try:
             os.read(self.oom, 4096)
+            self.look_until = time.monotonic() + LOOK_PATIENCE_S
         except BlockingIOError:
-            return
+            pass
         if self.evidence.read_memory_events():
             self.records.event("oom")
+            self.look_until = 0.0
+        elif time.monotonic() > self.look_until:
+            self.look_until = 0.0
 
     def accept(self) -> None:
         """Someone connects."""

@@ -1,0 +1,132 @@
+"""Files: nothing leads out of a root, and a control file's answer is never lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import KernelError
+from runtime.kernel import files
+from runtime.trace.recorder import recording
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root/etc").mkdir(parents=True)
+    (tmp_path / "root/etc/passwd").write_text("inside")
+    (tmp_path / "secret").write_text("outside")
+    for name, goal in (("absolute", "/etc/passwd"), ("dots", "../../../../etc/passwd"),
+                       ("out", str(tmp_path / "secret")), ("magic", "/proc/self/root/etc/passwd")):
+        (tmp_path / "root" / name).symlink_to(goal)
+    return tmp_path / "root"
+
+
+def opened(root: Path, path: str) -> str:
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        fd = files.open_in_root(folder, path, os.O_RDONLY)
+        assert not os.get_inheritable(fd)
+        with open(fd) as file:
+            return file.read()
+    finally:
+        os.close(folder)
+
+
+@pytest.mark.parametrize("path", ["etc/passwd", "absolute", "dots", "../../etc/passwd"])
+def test_no_link_leads_out(root: Path, path: str) -> None:
+    assert opened(root, path) == "inside"
+
+
+@pytest.mark.parametrize("path", ["out", "magic", "none"])
+def test_what_is_not_inside_is_not_there(root: Path, path: str) -> None:
+    with pytest.raises(KernelError) as caught:
+        opened(root, path)
+    assert caught.value.errno == errno.ENOENT and path in str(caught.value)
+
+
+def test_a_link_of_a_descriptor_is_refused() -> None:
+    with pytest.raises(KernelError) as caught:
+        opened(Path("/"), "proc/self/fd/0")
+    assert caught.value.errno == errno.ELOOP
+
+
+def test_an_open_path_prints_as_what_it_leads_to(root: Path) -> None:
+    fd = os.open(root, os.O_PATH)
+    place = files.Opened(fd, "/dev/")
+    assert place + "" == f"/proc/self/fd/{fd}" and str(place) == "/dev/"
+    assert str(place.below("null")) == "/dev/null"
+    assert os.readlink(place) == str(root)
+    (root / "pts").mkdir()
+    assert os.path.isdir(place.below("pts"))
+    os.close(fd)
+
+
+def test_a_control_file_is_written_once_and_its_error_kept(tmp_path: Path) -> None:
+    path = tmp_path / "pids.max"
+    path.write_text("max and more")
+    files.write_control(str(path), "20")
+    assert path.read_text().startswith("20x") or path.read_text().startswith("20")
+    with pytest.raises(KernelError) as caught:
+        files.write_control("/proc/self/uid_map", "0 0 99999999999")
+    assert "'0 0 99999999999' to /proc/self/uid_map" in str(caught.value)
+    with pytest.raises(KernelError, match="ENOENT"):
+        files.write_control(str(tmp_path / "none"), "1")
+    assert not (tmp_path / "none").exists(), "a control file is never made"
+    with pytest.raises(KernelError, match="EBADF"):
+        files.write_open_control(99999, "0", "/sys/x")
+
+
+def test_reading(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * 200000 + b"\xff")
+    text = files.read(str(tmp_path / "big"))
+    assert text is not None and len(text) == 200001
+    assert files.read(str(tmp_path / "none")) is None
+    assert files.read(str(tmp_path)) is None
+    assert "Name:" in (files.read("/proc/self/status") or "")
+
+
+def test_making_is_told_and_does_it(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_PATH)
+    with recording() as recorder:
+        files.mkdirs(f"{tmp_path}/a/b", 0o755)
+        files.mkdir(f"{tmp_path}/c", 0o700)
+        files.mkdir_at(folder, "d")
+        files.make_file(f"{tmp_path}/file")
+        files.make_file_at(folder, "other")
+        files.symlink("goal", f"{tmp_path}/link")
+        files.symlink("another", f"{tmp_path}/link")
+        files.chmod(f"{tmp_path}/file", 0o600)
+        files.chown(f"{tmp_path}/file", -1, -1)
+        files.rmdir(f"{tmp_path}/d")
+        files.unlink(f"{tmp_path}/other")
+    os.close(folder)
+    assert sorted(os.listdir(tmp_path)) == ["a", "c", "file", "link"]
+    assert os.readlink(tmp_path / "link") == "goal", "one that is there is left"
+    assert [each.name for each in recorder.operations] == [
+        "mkdirs", "mkdir", "mkdir_at", "make_file", "make_file_at", "symlink", "symlink", "chmod",
+        "chown", "rmdir", "unlink"]
+    assert recorder.operations[1].to_data()["arguments"]["mode"] == "0700"
+
+
+def test_a_file_is_never_made_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "goal")
+    with pytest.raises(OSError):
+        files.make_file(str(tmp_path / "link"))
+    assert not (tmp_path / "goal").exists()
+
+
+def test_a_directory_to_go_to(tmp_path: Path) -> None:
+    here = os.getcwd()
+    fd = os.open(tmp_path, os.O_PATH)
+    try:
+        files.fchdir(fd, "/data")
+        assert os.getcwd() == str(tmp_path)
+        files.chdir("/")
+        with pytest.raises(KernelError, match="chdir /no/such: ENOENT"):
+            files.chdir("/no/such")
+    finally:
+        os.close(fd)
+        os.chdir(here)

@@ -7,11 +7,13 @@ Sources: prctl(2), pidfd_open(2), pidfd_send_signal(2), close_range(2), proc_pid
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 from runtime.errors import KernelError
 from runtime.kernel.libc import (
-    NR_close_range, NR_pidfd_open, NR_pidfd_send_signal, check, int_, libc, syscall, ulong, void_p,
+    NR_close_range, NR_pidfd_open, NR_pidfd_send_signal, check, int_, libc, number, syscall, ulong,
+    void_p,
 )
 from runtime.trace.operation import operation
 
@@ -21,6 +23,8 @@ PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 CLOSE_RANGE_CLOEXEC = 4
+KEYCTL_JOIN_SESSION_KEYRING = 1
+ENOSYS = 38
 
 
 @operation("prctl(2)")
@@ -41,6 +45,14 @@ def set_dumpable(on: bool) -> None:
     check(libc.prctl(PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl", "PR_SET_DUMPABLE")
 
 
+@operation("keyctl(2)")
+def join_session_keyring() -> None:
+    """Take a new, empty session keyring: keys, unlike files, are inherited unseen. keyctl(2)"""
+    result = syscall(number("keyctl"), int_(KEYCTL_JOIN_SESSION_KEYRING), void_p(None))
+    if result < 0 and ctypes.get_errno() != ENOSYS:  # a kernel without keys has none to hide
+        check(result, "keyctl", "KEYCTL_JOIN_SESSION_KEYRING")
+
+
 @operation("prctl(2)")
 def set_name(name: str) -> None:
     """The comm of this thread, at most 15 bytes, as ps and /proc/PID/comm show it. PR_SET_NAME"""
@@ -50,8 +62,6 @@ def set_name(name: str) -> None:
 
 def void_from(data: bytes) -> int:
     """The address of the bytes, for a call that takes a pointer as unsigned long."""
-    import ctypes
-
     return ctypes.cast(ctypes.c_char_p(data), void_p).value or 0
 
 

@@ -57,7 +57,11 @@ class Init:
 
     def start(self) -> None:
         """The specification's start. Returns when execve succeeded; raises why it did not."""
-        sync.send(self.sock, {"go": "start"})
+        try:
+            sync.send(self.sock, {"go": "start"})
+        except BrokenPipeError:
+            raise Conflict("start the container: its first process died after it was created",
+                           f"wait status {self.reap()}") from None
         started = monotonic_ns()
         while self.hear() is not None:
             continue

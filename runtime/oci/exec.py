@@ -133,6 +133,7 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
         observe(teller)
         program.reset_signals()
         processes.setsid()
+        processes.join_session_keyring()
         move_stdio(stdio, process)
         processes.close_others([sock.fileno(), *joins])
         with phase("limit"):

@@ -80,6 +80,7 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
             identity.become_root_inside()
         # A session of its own: a signal to the caller's terminal must not reach the container.
         processes.setsid()
+        processes.join_session_keyring()
         for path, flag in plan.joined_namespaces():
             join(path, flag)
 

@@ -127,6 +127,10 @@ def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
             files.mkdir_at(above_fd, name)
         else:
             files.make_file_at(above_fd, name)
+    except OSError as error:
+        if isinstance(error, KernelError):
+            raise
+        raise KernelError("make inside the root", error.errno or 0, destination) from None
     finally:
         os.close(above_fd)
     return files.open_in_root(root_fd, destination.strip("/"), os.O_PATH)

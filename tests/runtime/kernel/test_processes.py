@@ -13,6 +13,7 @@ import pytest
 
 from runtime.errors import KernelError
 from runtime.kernel import processes
+from runtime.kernel.libc import int_, number, syscall
 
 Child = Callable[[Callable[[], Any]], Any]
 
@@ -83,6 +84,19 @@ def test_prctl(child: Child) -> None:
         return [status("NoNewPrivs"), owner]
 
     assert child(action) == ["1", 0]
+
+
+def test_the_session_keyring_is_new(child: Child) -> None:
+    def keyring() -> int:  # KEYCTL_GET_KEYRING_ID of KEY_SPEC_SESSION_KEYRING, made if missing
+        return syscall(number("keyctl"), int_(0), int_(-3), int_(1))
+
+    def action() -> list[int]:
+        before = keyring()
+        processes.join_session_keyring()
+        return [before, keyring()]
+
+    before, after = child(action)
+    assert before != after and after > 0
 
 
 def test_orphans_come_to_the_subreaper(child: Child) -> None:

@@ -110,10 +110,10 @@ def test_a_descriptor_as_working_directory_is_refused(bundle: Bundle) -> None:
     # CVE-2024-21626: a descriptor of a host's directory, left open, is a way out.
     folder = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for number in (folder, *range(3, 24)):
+        for number in (folder, *range(3, 12)):
             bundle.process["cwd"] = f"/proc/self/fd/{number}"
             error = bundle.refused(leak=(folder,))
-            assert "\n" not in str(error), number
+            assert f"inside the root /proc/self/fd/{number}" in str(error)
     finally:
         os.close(folder)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import Conflict
 from tests.runtime.oci.bundles import Bundle, until
 
 pytestmark = pytest.mark.kernel
@@ -56,10 +57,17 @@ def test_findmnt_sees_the_root_and_nothing_of_the_host(bundle: Bundle) -> None:
             } <= set(targets)
 
 
+def mounted(bundle: Bundle) -> list[str]:
+    """What is mounted here at a place of the container's, or below its folder."""
+    targets = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    places = {"/", *(entry["destination"] for entry in bundle.spec["mounts"])}
+    return sorted(path for path in targets if path in places or str(bundle.folder) in path)
+
+
 def test_the_host_gets_no_mount(bundle: Bundle) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+    before = mounted(bundle)
     bundle.start()
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert mounted(bundle) == before
 
 
 def test_the_host_gets_no_mount_where_its_root_is_shared(bundle: Bundle) -> None:
@@ -97,6 +105,17 @@ def test_the_exit_code(bundle: Bundle, script: str, code: int) -> None:
     if "TERM" in script:
         script = "sh -c 'kill -TERM $$'; exit $?"
     assert bundle.run(script)[0] == code
+
+
+def test_killed_between_create_and_start_is_one_line(bundle: Bundle) -> None:
+    started = bundle.start(stop_at_created=True)
+    os.kill(started.pid, 9)
+    until(lambda: Path(f"/proc/{started.pid}/stat").read_text().split()[2] == "Z", "it is dead")
+    started.ask(go=1)
+    with pytest.raises(Conflict, match="its first process died after it was created"):
+        started.run()
+    started.close()
+    assert not bundle.cgroup().exists()
 
 
 def test_everything_is_gone_after_undo(bundle: Bundle) -> None:

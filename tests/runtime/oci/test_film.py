@@ -28,7 +28,8 @@ CALLS = {
     "setdomainname": "setdomainname", "capset": "capset", "seccomp": "set_filter",
     "mount_setattr": "mount_setattr", "chdir": "chdir", "fchdir": "fchdir", "setsid": "setsid",
     "setgroups": "setgroups", "setresgid": "setresgid", "setresuid": "setresuid",
-    "umask": "umask", "close_range": "close_range_on_exec", "fchownat": "chown", "chown": "chown",
+    "keyctl": "join_session_keyring", "umask": "umask",
+    "close_range": "close_range_on_exec", "fchownat": "chown", "chown": "chown",
     "fchmodat": "chmod", "chmod": "chmod", "execve": "execve", "chroot": "chroot",
 }
 MKDIR = ("mkdir", "mkdirat")

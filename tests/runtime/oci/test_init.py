@@ -90,7 +90,7 @@ def before(names: list[str], first: str, second: str) -> bool:
 
 def test_the_whole_story(spec: dict[str, Any], told: Recorder, tmp_path: Path) -> None:
     assert story(spec, told, tmp_path, b"\0" * 8) == [
-        "umask", "setsid",                                             # isolate
+        "umask", "setsid", "join_session_keyring",                     # isolate
         "mount", "mount", "mkdir_at", "mount",                         # root: private, bind, proc
         "mkdir_at", *["mknod"] * 6, *["symlink"] * 5,                  # /dev
         "chdir", "pivot_root", "umount2", "chdir", "sethostname", "set_link_up",

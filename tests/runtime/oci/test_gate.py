@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,26 @@ def test_the_half_made_container_from_outside(bundle: Bundle, holder: Holder) ->
     line.socket.sendall(b"go\n")
     assert line.hear() is None, "the last frame: the socket ends when execve succeeds"
     until(lambda: os.readlink(here / "exe") == "/bin/busybox", "it runs")
+
+
+def test_a_user_namespace_goes_through_the_gate_on_two_lines(
+        bundle: Bundle, holder: Holder) -> None:
+    """The shim writes the maps while init waits for them: each asks on a line of its own."""
+    bundle.linux["namespaces"].append({"type": "user"})
+    for key in ("uidMappings", "gidMappings"):
+        bundle.linux[key] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    started = bundle.spawn(gate=gate(bundle))
+    shim = holder.accept()
+    assert holder.follow(shim, "", "", "clone3") is None
+    init = holder.accept()
+    threads = [threading.Thread(target=holder.follow, args=(line, "", "", None))
+               for line in (shim, init)]
+    for thread in threads:
+        thread.start()
+    started.answer("created")
+    started.run()
+    started.close()
+    for thread in threads:
+        thread.join(10)
+    maps = [each for each in holder.seen if each[1] == "write_control"]
+    assert len(maps) >= 2 and ("isolate", "setresuid") in holder.seen

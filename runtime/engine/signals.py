@@ -21,14 +21,21 @@ def number(text: str) -> int:
     word = text.upper().removeprefix("SIG")
     if word in NAMES:
         return NAMES.index(word) + 1
-    if word.isdigit() and 0 < int(word) <= RTMAX:
+    if decimal(word) and 0 < int(word) <= RTMAX:
         return int(word)
-    base, sign, offset = word.partition("+") if "+" in word else word.partition("-")
-    if base in ("RTMIN", "RTMAX") and (not sign or offset.isdigit()):
-        value = RTMIN + int(offset or 0) if base == "RTMIN" else RTMAX - int(offset or 0)
-        if RTMIN <= value <= RTMAX:
-            return value
+    # Counted up from the lowest real-time signal and down from the highest, never the other way.
+    for base, sign, start, step in (("RTMIN", "+", RTMIN, 1), ("RTMAX", "-", RTMAX, -1)):
+        if word == base:
+            return start
+        offset = word.removeprefix(base + sign)
+        if offset != word and decimal(offset) and int(offset) <= RTMAX - RTMIN:
+            return start + step * int(offset)
     raise Invalid(f"invalid signal: {text}")
+
+
+def decimal(text: str) -> bool:
+    """Digits alone; isdigit also holds for "²"."""
+    return text.isascii() and text.isdigit()
 
 
 def name(value: int) -> str:

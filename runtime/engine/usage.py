@@ -118,9 +118,11 @@ def top(container: Container, arguments: list[str]) -> dict[str, Any]:
         raise Conflict(f"container {container.id} is not running")
     inside = set(map(str, cgroup.open_group(container.cgroup).processes()))
     command = ["ps", *(arguments or ["-ef"])]
+    # With COLUMNS, as an interactive shell may export it, ps would cut the lines.
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, env=environment)
     except FileNotFoundError:
         raise LabError("list the processes: this host has no ps", "apt install procps") from None
     if done.returncode:

@@ -66,7 +66,7 @@ def _user(text: str, read: Read) -> tuple[int, int, str]:
         fields = line.split(":")
         if len(fields) >= 4 and text in (fields[0], fields[2]):
             return int(fields[2]), int(fields[3]), fields[0]
-    if text.isdigit():
+    if text.isdecimal():
         return _in_range(text), 0, ""
     raise Invalid(f"unable to find user {text}: no matching entries in passwd file")
 
@@ -76,7 +76,7 @@ def _group(text: str, read: Read, message: str) -> int:
         fields = line.split(":")
         if len(fields) >= 3 and text == fields[0]:
             return int(fields[2])
-    if text.isdigit():
+    if text.isdecimal():
         return _in_range(text)
     raise Invalid(message.format(text))
 

@@ -1,0 +1,121 @@
+"""create: the request with the image's defaults, judged before anything is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from runtime.engine import creation
+from runtime.errors import Invalid, LabError, NotFound
+
+IMAGE = SimpleNamespace(id="sha256:" + "4f" * 32, layers=["/nowhere/l1"], config={"Config": {
+    "Cmd": ["sh"], "Entrypoint": ["init"], "Env": ["A=1", "B=2"], "WorkingDir": "/home",
+    "User": "student", "Labels": {"from": "image"}, "StopSignal": "QUIT"}})
+
+
+def wish(**body):
+    return creation.describe_wish("4f" * 32, IMAGE, {"Image": "lab/base", **body})
+
+
+def test_the_images_defaults():
+    found = wish()
+    config = found["Config"]
+    assert (found["Path"], found["Args"]) == ("init", ["sh"])
+    assert config["Env"] == ["A=1", "B=2"] and config["WorkingDir"] == "/home"
+    assert config["User"] == "student" and config["StopSignal"] == "QUIT"
+    assert config["Hostname"] == "4f" * 6 and found["Image"] == IMAGE.id
+    assert found["Layers"] == ["/nowhere/l1"]
+
+
+@pytest.mark.parametrize("body, path, arguments", [
+    ({"Cmd": ["ls", "-l"]}, "init", ["ls", "-l"]),
+    ({"Entrypoint": ["own"]}, "own", []),
+    ({"Entrypoint": ["own"], "Cmd": ["x"]}, "own", ["x"]),
+    ({"Entrypoint": [""], "Cmd": ["x"]}, "x", []),
+    ({"Entrypoint": [], "Cmd": ["x"]}, "init", ["x"]),
+])
+def test_entrypoint_and_command(body, path, arguments):
+    found = wish(**body)
+    assert (found["Path"], found["Args"]) == (path, arguments)
+
+
+def test_the_requests_own():
+    config = wish(Env=["B=3", "C=4"], Labels={"mine": "1"}, WorkingDir="/", User="0",
+                  Hostname="tea")["Config"]
+    assert config["Env"] == ["A=1", "B=3", "C=4"]
+    assert config["Labels"] == {"from": "image", "mine": "1"}
+    assert (config["WorkingDir"], config["User"], config["Hostname"]) == ("/", "0", "tea")
+
+
+def test_the_hosts_name_in_the_hosts_namespace():
+    for mode in ("UTSMode", "NetworkMode"):
+        assert wish(HostConfig={mode: "host"})["Config"]["Hostname"] == os.uname().nodename
+
+
+@pytest.mark.parametrize("body, words", [
+    ({"WorkingDir": "tmp"}, "the working directory 'tmp' is invalid"),
+    ({"StopSignal": "NOTHING"}, "invalid signal: NOTHING"),
+    ({"HostConfig": {"AutoRemove": True, "RestartPolicy": {"Name": "always"}}},
+     "can't create 'AutoRemove' container with restart policy"),
+    ({"HostConfig": {"Binds": ["/a:/x", "/b:/x/"]}}, "Duplicate mount point: /x"),
+    ({"HostConfig": {"Memory": 1}}, "Minimum memory limit allowed is 6MB"),
+])
+def test_refused(body, words):
+    with pytest.raises(Invalid, match=words):
+        creation.check(wish(**body))
+
+
+@pytest.mark.kernel
+def test_what_it_writes(engine, make):
+    old = os.umask(0o077)
+    try:
+        tea = engine.find(make("sh", "-c", "true", name="tea", Hostname="pot"))
+    finally:
+        os.umask(old)
+    files = sorted(os.listdir(tea.directory))
+    assert files == ["config.json", "container.json", "hostname", "hosts", "resolv.conf", "rootfs",
+                     "state.json", "upper", "work"]
+    directory = Path(tea.directory)
+    assert json.loads((directory / "container.json").read_text())["Name"] == "/tea"
+    assert json.loads((directory / "config.json").read_text())["process"]["args"][0] == "sh"
+    assert (directory / "hostname").read_text() == "pot\n"
+    for name in ("hostname", "hosts", "resolv.conf"):
+        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o644, "whatever the umask"
+    assert Path(engine.root, "names/tea").read_text() == tea.id
+    assert engine.events()[-1]["Action"] == "create"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("body, kind", [
+    ({"Image": "no/such"}, NotFound), ({"Image": ""}, Invalid),
+    ({"Image": "lab/base", "User": "nobody-at-all"}, Invalid),
+    ({"Image": "lab/base", "HostConfig": {"CapAdd": ["NOTHING"]}}, Invalid),
+    ({"Image": "lab/base", "HostConfig": {"Binds": ["/etc/passwd/x:/y"]}}, NotFound),
+    ({"Image": "lab/base", "HostConfig": {"PidMode": "container:x"}}, LabError),
+])
+def test_a_failure_leaves_nothing(engine, body, kind):
+    with pytest.raises(kind):
+        engine.create("tea", {"Cmd": ["true"], "HostConfig": {}, **body})
+    for folder in ("containers", "names"):
+        path = f"{engine.root}/{folder}"
+        assert not os.path.exists(path) or os.listdir(path) == []
+    engine.create("tea", {"Image": "lab/base", "Cmd": ["true"], "HostConfig": {}})
+
+
+@pytest.mark.kernel
+def test_a_source_that_is_not_there_is_made(engine, make, tmp_path, run):
+    made = tmp_path / "deep/er"
+    assert run("sh", "-c", "touch /data/x", host={"Binds": [f"{made}:/data"]}).code == 0
+    assert os.listdir(made) == ["x"]
+
+
+@pytest.mark.kernel
+def test_without_root(engine, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="containers need root here, and you are uid 1000"):
+        engine.create("tea", {"Image": "lab/base", "Cmd": ["true"]})

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PATH = "$.linux.resources.devices"
 ACCESS = {"m": 1, "r": 2, "w": 4}  # BPF_DEVCG_ACC_MKNOD, _READ, _WRITE
 EVERYTHING = 7
+# Mask → letters as v1 prints them: 6 → "rw".
+LETTERS = {mask: "".join(letter for letter in "rwm" if mask & ACCESS[letter])
+           for mask in range(1, EVERYTHING + 1)}
 TYPES = {"b": 1, "c": 2}  # BPF_DEVCG_DEV_BLOCK, _CHAR
 RESULT, CONTEXT, TYPE, ASKED, MAJOR, MINOR, SCRATCH = 0, 1, 3, 4, 5, 6, 7
 # The program is a list of rules in the kernel, at most this long without CAP_BPF's million.
@@ -42,14 +45,16 @@ class Rule:
     def __init__(self, data: dict[str, Any], path: str) -> None:
         self.allow = bool(data.get("allow"))
         self.kind: str = data.get("type") or "a"
-        self.major, self.minor = (None if data.get(key) in (None, -1) else int(data[key])
-                                  for key in ("major", "minor"))
-        letters = data.get("access") or "rwm"
-        if self.kind not in ("a", *TYPES):
+        major, minor = data.get("major", -1), data.get("minor", -1)
+        self.major: int | None = None if major == -1 else major
+        self.minor: int | None = None if minor == -1 else minor
+        if self.kind != "a" and self.kind not in TYPES:
             raise Invalid(f"{path}.type: unknown {self.kind!r}", "a, b or c")
-        if set(letters) - set(ACCESS):
-            raise Invalid(f"{path}.access: unknown {letters!r}", "any of r, w and m")
-        self.access = sum(ACCESS[letter] for letter in set(letters))
+        self.access = 0
+        for letter in data.get("access") or "rwm":
+            if letter not in ACCESS:
+                raise Invalid(f"{path}.access: unknown {letter!r}", "any of r, w and m")
+            self.access |= ACCESS[letter]
         whole = self.major is None and self.minor is None and self.access == EVERYTHING
         if self.kind == "a" and not whole:
             # v1 takes "a" for all devices and every access, whatever stands behind it.
@@ -60,8 +65,9 @@ class Rule:
         """As v1's files take it: "c 1:3 rw", "a"."""
         if self.kind == "a":
             return "a"
-        numbers = ":".join("*" if each is None else str(each) for each in (self.major, self.minor))
-        return f"{self.kind} {numbers} {''.join(x for x in 'rwm' if self.access & ACCESS[x])}"
+        major = "*" if self.major is None else self.major
+        minor = "*" if self.minor is None else self.minor
+        return f"{self.kind} {major}:{minor} {LETTERS[self.access]}"
 
     def instructions(self) -> list[bytes]:
         """The rule's part of the program; falls through where it does not decide."""

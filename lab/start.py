@@ -17,6 +17,10 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OURS = ("lab", "lesson", "doctor", "oci", "screenshots")
 
@@ -28,8 +32,9 @@ def main(arguments: list[str]) -> int:
     rest, root = global_root(arguments)
     word = rest[0] if rest else "lab"
     try:
-        if word not in OURS:
-            return docker_word(word, arguments)
+        if word not in OURS or word == "oci":
+            gc.disable()
+            return light(oci_word, rest) if word == "oci" else light(docker_word, arguments)
         return own(word, rest[1:], root)
     except KeyboardInterrupt:
         return 130
@@ -39,23 +44,37 @@ def main(arguments: list[str]) -> int:
         return mistake(error)
 
 
-def docker_word(word: str, arguments: list[str]) -> int:
-    """A command in Docker's words. Leaves at once: tearing an interpreter down takes 4 ms."""
-    # A short process that makes no cycles worth collecting.
-    gc.disable()
-    if word in ("run", "start"):
-        from runtime.shim import spare
+def light(run: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """Run a command that is short and imports little, and leave at once.
 
-        spare.fork()
-    from runtime.client import cli
-
-    code = cli.main(arguments)
+    Such a process makes no cycles worth collecting, and tearing its interpreter down takes 4 ms.
+    """
+    code = run(arguments)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or 141
     os._exit(code)
+
+
+def docker_word(arguments: list[str]) -> int:
+    """A command in Docker's words."""
+    word = next((each for each in arguments if not each.startswith("-")), "")
+    if word in ("run", "start"):
+        from runtime.shim import spare
+
+        spare.fork()
+    from runtime.client import cli
+
+    return cli.main(arguments)
+
+
+def oci_word(arguments: list[str]) -> int:
+    """The OCI runtime."""
+    from runtime.oci import cli
+
+    return cli.main(arguments[1:])
 
 
 def mistake(error: Exception) -> int:
@@ -80,10 +99,6 @@ def own(word: str, arguments: list[str], root: str | None) -> int:
     """The commands that are not Docker's."""
     if root is not None:
         os.environ["CONTAINER_LAB_ROOT"] = root = os.path.abspath(root)
-    if word == "oci":
-        from runtime.oci import cli as oci_cli
-
-        return oci_cli.main(arguments)
     add_packages()
     if word == "lesson":
         from lab.course import cli as course_cli

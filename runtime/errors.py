@@ -28,6 +28,8 @@ class LabError(Exception):
     """Anything this program refuses or fails to do, said in one line."""
 
     exit_code = 1
+    # Of a start that failed: what had been done until then (data, see trace/operation.py).
+    operations: list[dict[str, Any]] = []
 
     def __init__(self, message: str, hint: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)

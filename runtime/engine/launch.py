@@ -69,6 +69,7 @@ def fork(request: dict[str, Any], report: _socket.socket) -> None:
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
+        shim.detach()
         shim.main(request, report)
     _forked.add(pid)
 

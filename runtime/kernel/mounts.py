@@ -61,13 +61,14 @@ PROPAGATION = {
 }
 
 
+NAMED_FLAGS = [(name, value) for name, value in globals().items() if name.startswith("MS_")]
+
+
 class Flags(int):
     """An integer that prints as its mount(2) flags: "MS_BIND|MS_REC"."""
 
     def __str__(self) -> str:
-        known = [name for name, value in globals().items()
-                 if name.startswith("MS_") and self & value]
-        return "|".join(known) or "0"
+        return "|".join([name for name, value in NAMED_FLAGS if self & value]) or "0"
 
     __repr__ = __str__
 

@@ -31,11 +31,12 @@ KINDS = {
 }
 
 
+NAMED_FLAGS = [(name, value) for name, value in globals().items() if name.startswith("CLONE_")]
+
+
 def flag_names(flags: int) -> str:
     """The flags as clone(2) spells them: "CLONE_NEWNS|CLONE_NEWPID"."""
-    known = [(name, value) for name, value in globals().items()
-             if name.startswith("CLONE_") and flags & value]
-    return "|".join(name for name, _ in known) or "0"
+    return "|".join([name for name, value in NAMED_FLAGS if flags & value]) or "0"
 
 
 class Flags(int):

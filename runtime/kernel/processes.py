@@ -19,7 +19,6 @@ from runtime.trace.operation import operation
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
-PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 CLOSE_RANGE_CLOEXEC = 4
@@ -53,16 +52,14 @@ def join_session_keyring() -> None:
         check(result, "keyctl", "KEYCTL_JOIN_SESSION_KEYRING")
 
 
-@operation("prctl(2)")
+@operation("proc_pid_comm(5)")
 def set_name(name: str) -> None:
-    """The comm of this thread, at most 15 bytes, as ps and /proc/PID/comm show it. PR_SET_NAME"""
-    data = os.fsencode(name)[:15] + b"\0"
-    check(libc.prctl(PR_SET_NAME, void_from(data), 0, 0, 0), "prctl", "PR_SET_NAME")
-
-
-def void_from(data: bytes) -> int:
-    """The address of the bytes, for a call that takes a pointer as unsigned long."""
-    return ctypes.cast(ctypes.c_char_p(data), void_p).value or 0
+    """The comm of this process, at most 15 bytes, as ps shows it: through /proc/self/comm."""
+    fd = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, os.fsencode(name)[:15])
+    finally:
+        os.close(fd)
 
 
 def pidfd_open(pid: int) -> int:

@@ -6,7 +6,7 @@ was made before a failure is taken back, in reverse, before the error is raised.
 
     init = create(plan, group, (0, 1, 2), cache)      state "created", init.pid 48213
     init.start()                                      state "running"
-    init.operations                                   the birth certificate so far
+    init.birth_certificate()                          every operation so far
 
 Source: runtime-spec runtime.md "Lifecycle", steps 1 to 9.
 """
@@ -21,7 +21,7 @@ from runtime.kernel import files, namespaces, processes
 from runtime.oci import init as container_init
 from runtime.oci import seccomp, sync
 from runtime.trace.operation import observe, phase
-from runtime.trace.recorder import Recorder
+from runtime.trace.recorder import Recorder, in_order, read_film
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Init:
         self.master: int | None = None
         self.path = ""
         self.warnings: list[str] = []
-        self.operations: list[dict[str, Any]] = []
+        self.released = self.dead = False
+        self.running_ns = 0  # when its program was seen to run
 
     def wait_until_created(self) -> None:
         """Until everything but the program is done. Raises what init could not do."""
@@ -55,37 +56,32 @@ class Init:
         self.path = message["ready"]["path"]
         self.warnings = message["ready"]["warnings"]
 
+    def release(self) -> None:
+        """Say "start"; init hears it when it is ready, and what it says if it died is still there."""
+        if not self.released:
+            self.released = True
+            try:
+                sync.send(self.sock, {"go": "start"})
+            except BrokenPipeError:
+                self.dead = True
+
     def start(self) -> None:
         """The specification's start. Returns when execve succeeded; raises why it did not."""
-        try:
-            sync.send(self.sock, {"go": "start"})
-        except BrokenPipeError:
+        self.release()
+        if self.dead:
             raise Conflict("start the container: its first process died after it was created",
-                           f"wait status {self.reap()}") from None
-        started = monotonic_ns()
+                           f"wait status {self.reap()}")
         while self.hear() is not None:
             continue
-        # The close-on-exec socket ended: the program runs, and what init had announced happened.
-        for operation in self.operations:
-            if operation["by"] == "init" and operation["ns"] < 0:
-                operation["result"], operation["ns"] = 0, None
-        last = self.operations[-1] if self.operations else {}
-        self.operations.append({
-            "phase": "exec", "name": "execve", "call": "execve(2)",
-            "arguments": {"path": self.path, "arguments": self.plan.process["args"]},
-            "pid": last.get("pid"), "by": "init", "symbol": "runtime/oci/init.py:become_container",
-            "result": 0, "errno": 0, "start_ns": started, "ns": monotonic_ns() - started,
-        })
+        # The close-on-exec socket ended: the program runs.
+        self.running_ns = monotonic_ns()
 
     def hear(self) -> dict[str, Any] | None:
         """The next message; None at the end of the socket. Raises an error that was sent."""
         message, fd = sync.receive(self.sock)
         if fd is not None:
             self.master = fd
-        if message is None:
-            return None
-        self.operations += message.get("operations") or []
-        if "error" in message:
+        if message is not None and "error" in message:
             self.reap()
             raise sync.ChildFailed(message)
         return message
@@ -104,15 +100,26 @@ class Init:
 
     def birth_certificate(self) -> list[dict[str, Any]]:
         """Every operation of the start, of shim and init, numbered in the order of time."""
-        merged = self.recorder.unsent() + self.operations
-        merged.sort(key=lambda operation: operation["start_ns"] or monotonic_ns())
-        return [{"n": n, **operation} for n, operation in enumerate(merged, 1)]
+        self.recorder.flush()
+        assert self.plan.record is not None
+        film = in_order(read_film(self.plan.record), started=self.running_ns > 0)
+        if self.running_ns:
+            film.append({"n": len(film) + 1, **self.execve(film[-1]["start_ns"])})
+        return film
+
+    def execve(self, after_ns: int) -> dict[str, Any]:
+        """The last operation, of which init can tell nothing: its socket ended, so it happened."""
+        return {"phase": "exec", "name": "execve", "call": "execve(2)",
+                "arguments": {"path": self.path, "arguments": self.plan.process["args"]},
+                "pid": self.pid, "symbol": "runtime/oci/init.py:become_container", "result": 0,
+                "errno": 0, "start_ns": after_ns, "ns": self.running_ns - after_ns, "by": "init"}
 
 
 def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
            born: Callable[[Init], None] | None = None) -> Init:
     """Make the group and the first process; `born` is told of it before it does anything else."""
-    recorder = Recorder("shim")
+    plan.record = os.memfd_create("operations", os.MFD_CLOEXEC)
+    recorder = Recorder("shim", None, plan.record)
     if plan.gate:
         from runtime.trace.wire import Wire
 
@@ -138,8 +145,9 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         observe(None)
         # Only what is ours: where create failed, the group may be another container's.
         undo(init, made)
-        if init is not None and isinstance(error, LabError):
-            error.operations = init.birth_certificate()  # type: ignore[attr-defined]
+        if isinstance(error, LabError):
+            recorder.flush()
+            error.operations = in_order(read_film(plan.record), started=False)
         raise
     finally:
         observe(outer)
@@ -180,7 +188,8 @@ def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, 
     try:
         container_init.move_stdio(stdio, plan.process)
         # Whatever the shim and its caller hold open, the image's words (cwd, args) shall not find.
-        processes.close_others([sock.fileno(), *joins])
+        assert plan.record is not None
+        processes.close_others([sock.fileno(), plan.record, *joins])
         container_init.run(plan, group, joins, sock)
     finally:
         os._exit(1)

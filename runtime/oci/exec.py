@@ -90,7 +90,7 @@ def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group
                   stdio: tuple[int, int, int], filter_: bytes, flags: int,
                   sock: _socket.socket) -> None:
     """In the joiner: enter the namespaces, leave the process behind, be gone."""
-    teller = Teller(sock, None)
+    teller = Teller(None)
     try:
         joins, birth = group.open_joins(), group.birth_fd()
         # While /proc/self is ours to write. From here to execve those inside can see us, and may

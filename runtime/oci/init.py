@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from time import monotonic_ns
 
 from runtime.errors import LabError, to_data
 from runtime.kernel import files, namespaces, processes, seccomp, users
@@ -25,24 +26,24 @@ if TYPE_CHECKING:
 
     from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.plan import Plan
-    from runtime.trace.operation import Observer, Operation
+    from runtime.trace.operation import Operation
 
 
 class Teller:
-    """Init's observer: keeps the operations, and after `aloud` sends each before it happens.
+    """Init's observer: keeps the operations, and after `aloud` writes each down before it happens.
 
-    Aloud, because from seccomp on the process may not be allowed to tell anything any more.
+    Aloud, because from seccomp on the process may not be allowed to write anything any more.
     """
 
-    def __init__(self, sock: _socket.socket, gate: Observer | None) -> None:
-        self.recorder = Recorder("init", gate)
-        self.sock = sock
+    def __init__(self, record: int | None) -> None:
+        self.recorder = Recorder("init", None, record)
         self.aloud = False
 
     def before(self, operation: Operation) -> None:
         self.recorder.before(operation)
         if self.aloud and operation.name != "execve":
-            sync.send(self.sock, {"operations": self.recorder.unsent()})
+            operation.start_ns = monotonic_ns()
+            self.recorder.flush()
 
     def after(self, operation: Operation) -> None:
         self.recorder.after(operation)
@@ -50,7 +51,7 @@ class Teller:
 
 def run(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.socket) -> None:
     """Become the container's program. Leaves by execve, or by _exit after telling why not."""
-    teller = Teller(sock, None)
+    teller = Teller(plan.record)
     try:
         observe(teller)
         if plan.gate:
@@ -122,10 +123,11 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         # All descriptors but stdio end at execve, whoever left them open (CVE-2024-21626).
         processes.close_range_on_exec(3)
 
-    sync.send(sock, {"ready": {"path": path, "warnings": identity.warnings(process)},
-                     "operations": teller.recorder.unsent()}, master)
+    sync.send(sock, {"ready": {"path": path, "warnings": identity.warnings(process)}}, master)
     if master is not None:
         os.close(master)
+    # While the shim makes up its mind, on the other CPU.
+    teller.recorder.flush()
     sync.wait_for_go(sock, "start")
 
     # With no_new_privs the filter comes last, as late as can be: it judges our own calls too.
@@ -168,8 +170,8 @@ def tell_failure(sock: _socket.socket, error: BaseException, teller: Teller) -> 
         # A mistake of ours. Python's traceback is a file, which may be out of reach in here.
         error = LabError(f"{type(error).__name__}: {error}", where(error))
     try:
-        sync.send(sock, {"error": to_data(error), "phase": current_phase(),
-                         "operations": teller.recorder.unsent()})
+        teller.recorder.flush()
+        sync.send(sock, {"error": to_data(error), "phase": current_phase()})
     except OSError:
         os._exit(1)
 

@@ -24,7 +24,7 @@ class Plan:
     """Everything init needs, in memory before it is cloned."""
 
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
-                 "filter", "filter_flags")
+                 "filter", "filter_flags", "record")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
                  root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None) -> None:
@@ -39,6 +39,7 @@ class Plan:
             for entry in (spec.get("linux") or {}).get("namespaces") or []
         }
         self.filter, self.filter_flags = b"", 0
+        self.record: int | None = None
 
     def new_namespace(self, kind: str) -> bool:
         """Is a namespace of this kind (mnt, pid, …) made for the container?"""

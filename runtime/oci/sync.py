@@ -5,12 +5,14 @@ succeeded. A message is one JSON document; ready may carry a descriptor (the pty
 
       shim (create, start)                     init
               ── {"go": "mapped"} ──►                 only with a user namespace: maps are written
-              ◄── {"ready": …, "operations": […]} ──  all done but the program: "created"
+              ◄── {"ready": {"path": …}} ──           all done but the program: "created"
               ── {"go": "start"} ──►                  the specification's start
-              ◄── {"operations": […]} ──              the last one it can tell of: seccomp
               ◄── end of file ──                      execve succeeded: "running"
        or, at any moment,
-              ◄── {"error": {…}, "phase": "root", "operations": […]} ──   and init ends
+              ◄── {"error": {…}, "phase": "root"} ──  and init ends
+
+Who wants create and start in one may say "start" at once: it waits in the socket until init asks
+for it, and saves the way there and back.
 
 Source: OCI runtime-spec, runtime.md "Lifecycle"; the table in runc's libcontainer/sync.go.
 """

@@ -13,6 +13,7 @@ stand to state.json, which nobody else writes while it lives.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import gc
 import os
 import select
 import time
@@ -49,7 +50,7 @@ LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 def main(request: Request, report: _socket.socket) -> None:
     """Be the shim of one container; never returns. `report` is the caller's end of the start."""
     try:
-        detach(report.fileno())
+        close_all_but(report.fileno())
         shim = Shim(request, report)
         try:
             shim.start()
@@ -73,11 +74,19 @@ def preload() -> None:
 
     cgroup.open_group("/container-lab")  # finds the hierarchies, imports the driver
     documents.digest(b"")
-    assert resources
+    documents.parse(documents.encode({"resources": resources.__name__}))
+    # A rehearsal: it costs nothing now, and then 0.3 ms of first touches of memory.
+    stage, audience = _socket.socketpair()
+    Shim({"id": "", "directory": "/", "cgroup": "/container-lab"}, stage)
+    stage.close()
+    audience.close()
 
 
-def detach(keep: int) -> None:
-    """Let go of everything the caller had: session, terminal, signals, descriptors, directory."""
+def detach() -> None:
+    """Let go of everything the caller had: session, terminal, signals, directory.
+
+    By whoever becomes a shim, before it knows of which container.
+    """
     processes.setsid()
     processes.set_name("lab-shim")
     processes.set_child_subreaper()
@@ -88,10 +97,19 @@ def detach(keep: int) -> None:
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    # Whoever waits for the end of file of a pipe of the caller's must not wait for us.
+    os.close(null)
+    os.chdir("/")
+
+
+def close_all_but(keep: int) -> None:
+    """Whoever waits for the end of file of a pipe of the caller's must not wait for us.
+
+    The caller's Python objects still believe in their descriptors; collected one day, they would
+    close the numbers again, which are ours by then. So nothing of before is ever collected.
+    """
+    gc.freeze()
     os.closerange(3, keep)
     os.closerange(keep + 1, 4096)
-    os.chdir("/")
 
 
 class Shim:
@@ -128,17 +146,14 @@ class Shim:
     def start(self) -> None:
         """Create and start the container, then say so to the caller."""
         request = self.request
+        # First: by its socket a half-made start is found and ended if the command is killed.
         self.listen()
         plan = oci_plan.load(self.directory, request.get("root_mounts"), request.get("gate"))
         terminal = bool(plan.process.get("terminal"))
-        if request.get("log"):
-            self.log = Log(request["log"], lambda what: self.evidence.note("shim", what))
         stdio = self.streams.open_null() if terminal else \
             self.streams.open_pipes(request.get("stdin", False))
         self.init = oci.create(plan, self.group, stdio, request["cache"], self.born)
         try:
-            # Before the program runs: an OOM kill in its first moments must not be missed.
-            self.oom = self.group.watch_oom()
             self.streams.close_ends()
             if self.init.master is not None:
                 self.streams.use_terminal(self.init.master)
@@ -151,18 +166,31 @@ class Shim:
                           Pid=self.init.pid, PidStart=processes.start_ticks(self.init.pid))
         self.records.state(self.state)
         self.records.event("start")
-        for warning in self.init.warnings:
-            self.evidence.note("shim", "warning", text=warning)
         self.report.send(protocol.message(b"R", {"ok": {"pid": self.init.pid}}))
         if self.report.streams is None:
             self.report.done = True
+        # What nobody waits for comes after the answer.
+        for warning in self.init.warnings:
+            self.evidence.note("shim", "warning", text=warning)
         self.records.operations(self.init.birth_certificate())
 
     def born(self, init: oci.Init) -> None:
-        """The first process exists. Worth a file only if someone holds it there and looks."""
-        if self.request.get("gate"):
+        """The first process exists, and has done nothing yet.
+
+        What the start needs of us beside it is done here, while it makes itself a container on the
+        other CPU: the log, the notice of OOM kills.
+        """
+        # Before its program can run: an OOM kill in its first moments must not be missed.
+        self.oom = self.group.watch_oom()
+        # Nobody steps through this start, so init need not wait for our word between the steps.
+        if not self.request.get("gate"):
+            init.release()
+        else:
+            # Someone holds it there and looks: worth a file.
             self.state.update(Pid=init.pid, PidStart=processes.start_ticks(init.pid))
             self.records.state(self.state)
+        if self.request.get("log"):
+            self.log = Log(self.request["log"], lambda what: self.evidence.note("shim", what))
 
     def attach_caller(self) -> None:
         """The caller's connection may be the first attachment: so no byte is missed."""
@@ -203,6 +231,7 @@ class Shim:
     def serve(self) -> None:
         """Poll until the container's first process has ended; then bury it."""
         self.children = watch_children()
+        gc.enable()
         while True:
             ready = self.poll(self.patience_s())
             if self.init.pidfd in ready:

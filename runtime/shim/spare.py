@@ -59,6 +59,7 @@ def wait(sock: _socket.socket) -> None:
         from runtime import documents
         from runtime.shim import shim
 
+        shim.detach()
         shim.preload()
         data, ancillary, _, _ = sock.recvmsg(LARGEST, 64, _socket.MSG_CMSG_CLOEXEC)
         sock.close()

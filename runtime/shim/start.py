@@ -25,6 +25,7 @@ def main() -> None:
     if os.fork() == 0:
         report = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, 3)
         os.set_inheritable(3, False)
+        shim.detach()
         shim.main(documents.parse(data), report)
     os._exit(0)
 

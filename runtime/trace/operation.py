@@ -52,28 +52,44 @@ class Operation:
         self.start_ns = 0
         self.ns = -1
 
+    def values(self) -> tuple[Any, ...]:
+        """As plain values in the order of FIELDS, cheap to hand on: flags and paths as printed."""
+        arguments = {}
+        for key, value in self.arguments.items():
+            arguments[key] = value if type(value) in PLAIN else printable(value)
+        result = self.result if type(self.result) in PLAIN else printable(self.result)
+        return (self.phase, self.name, self.call, arguments, self.pid, self.symbol, result,
+                self.errno, self.start_ns, self.ns)
+
     def to_data(self) -> dict[str, Any]:
         """As JSON: {"phase":"root","name":"mount","call":"mount(2)","arguments":{…},"ns":41000}."""
-        return {
-            "phase": self.phase, "name": self.name, "call": self.call,
-            "arguments": {key: f"{value:04o}" if key == "mode" else printable(value)
-                          for key, value in self.arguments.items()},
-            "pid": self.pid, "symbol": self.symbol, "result": printable(self.result),
-            "errno": self.errno, "start_ns": self.start_ns, "ns": self.ns,
-        }
+        return to_data(self.values())
+
+
+FIELDS = ("phase", "name", "call", "arguments", "pid", "symbol", "result", "errno", "start_ns", "ns")
+PLAIN = frozenset((int, str, float, bool, type(None)))
+
+
+def to_data(values: tuple[Any, ...]) -> dict[str, Any]:
+    """The values of an operation under their names; a mode as one writes it: "0755"."""
+    data = dict(zip(FIELDS, values))
+    mode = data["arguments"].get("mode")
+    if type(mode) is int:
+        data["arguments"] = {**data["arguments"], "mode": f"{mode:04o}"}
+    return data
 
 
 def printable(value: object) -> Any:
     """The value as JSON can hold it; bytes become their length, they are programs and dumps.
 
-    A subclass of int (flags, masks) is shown as it prints itself: "MS_BIND|MS_REC".
+    A subclass of int or str (flags, masks, opened paths) is shown as it prints itself.
     """
-    if value is None or type(value) in (str, int, float, bool):
+    if type(value) in PLAIN:
         return value
     if isinstance(value, (list, tuple)):
         return [printable(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): printable(item) for key, item in value.items()}
+        return {str(name): printable(item) for name, item in value.items()}
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes"
     return str(value)

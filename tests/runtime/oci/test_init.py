@@ -80,7 +80,7 @@ def story(spec: dict[str, Any], told: Recorder, tmp_path: Path, filter_: bytes =
     plan = Plan(str(tmp_path), spec)
     plan.filter = filter_
     with pytest.raises(Ended):
-        init.become_container(plan, FakeGroup(), [], None, init.Teller(None, None))  # type: ignore
+        init.become_container(plan, FakeGroup(), [], None, init.Teller(None))  # type: ignore
     return [each.name for each in told.operations]
 
 
@@ -157,7 +157,7 @@ def test_a_joined_network_is_not_brought_up_and_a_hosts_name_not_set(
 def test_what_goes_wrong_travels_as_data(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(sync, "send", lambda sock, message, fd=None: sent.append(message))
-    teller = init.Teller(None, None)  # type: ignore[arg-type]
+    teller = init.Teller(None)  # type: ignore[arg-type]
     init.tell_failure(None, Denied("no"), teller)  # type: ignore[arg-type]
     init.tell_failure(None, KernelError("mount", 1, "/x"), teller)  # type: ignore[arg-type]
     try:

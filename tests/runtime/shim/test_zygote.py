@@ -62,10 +62,12 @@ engine.wait(tea)
 pid = zygote.pid
 assert read(pid, "comm") == "lab-zygote\\n"
 assert os.getsid(pid) == pid
-assert len(os.listdir(f"/proc/{pid}/fd")) == 4, os.listdir(f"/proc/{pid}/fd")
 deadline = time.monotonic() + 10
-while read(pid, f"task/{pid}/children").split():
-    assert time.monotonic() < deadline, "the shim that ended is still there"
+def children():
+    return [read(child, "comm") for child in read(pid, f"task/{pid}/children").split()]
+# The shim that ended is gone, and the next is at hand: one more descriptor, its socket.
+while children() != ["lab-shim\\n"] or len(os.listdir(f"/proc/{pid}/fd")) != 5:
+    assert time.monotonic() < deadline, (children(), os.listdir(f"/proc/{pid}/fd"))
     time.sleep(0.005)
 import _signal
 for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):

@@ -37,7 +37,7 @@ def test_it_is_a_plain_call_without_an_observer() -> None:
 def test_what_an_observer_is_told() -> None:
     with recording("init") as recorder, phase("root"):
         frob("x", mode=0o700)
-    [data] = recorder.unsent()
+    data = {**recorder.operations[0].to_data(), "by": recorder.by}
     assert data.pop("ns") >= 0 and data.pop("start_ns") > 0
     assert data == {
         "phase": "root", "name": "frob", "call": "frob(2)",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from runtime.errors import Denied
 from runtime.trace.operation import Operation, observe, operation
-from runtime.trace.recorder import Recorder
+from runtime.trace.recorder import Recorder, in_order, read_film
 
 
 @operation("step(2)")
@@ -23,18 +25,38 @@ class Gate(Recorder):
         super().before(operation)
 
 
-def test_unsent_hands_out_each_once() -> None:
-    recorder = Recorder("shim")
+def test_each_is_flushed_once_and_read_back() -> None:
+    fd = os.memfd_create("film")
+    recorder = Recorder("shim", None, fd)
     outer = observe(recorder)
     try:
         step(1), step(2)
-        assert [each["result"] for each in recorder.unsent()] == [1, 2]
+        recorder.flush()
+        assert [each["result"] for each in read_film(fd)] == [1, 2]
         step(3)
-        assert [each["result"] for each in recorder.unsent()] == [3]
-        assert recorder.unsent() == []
+        recorder.flush()
+        recorder.flush()
     finally:
         observe(outer)
-    assert {each.to_data()["name"] for each in recorder.operations} == {"step"}
+    assert [each["result"] for each in read_film(fd)] == [1, 2, 3]
+    assert {(each["name"], each["by"]) for each in read_film(fd)} == {("step", "shim")}
+    os.close(fd)
+
+
+def test_two_recorders_in_the_order_of_time() -> None:
+    fd = os.memfd_create("film")
+    film = []
+    for by, times in (("shim", (1, 4)), ("init", (2, 3))):
+        recorder = Recorder(by, None, fd)
+        for start_ns in times:
+            made = Operation("step", "step(2)", {}, "here")
+            made.start_ns, made.ns = start_ns, -1 if start_ns == 3 else 5
+            recorder.operations.append(made)
+        recorder.flush()
+    film = in_order(read_film(fd), started=True)
+    os.close(fd)
+    assert [(each["n"], each["by"], each["ns"]) for each in film] == [
+        (1, "shim", 5), (2, "init", 5), (3, "init", None), (4, "shim", 5)]
 
 
 def test_what_the_next_refuses_is_not_recorded() -> None:

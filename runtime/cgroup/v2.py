@@ -9,6 +9,7 @@ Source: Documentation/admin-guide/cgroup-v2.rst.
 
 from __future__ import annotations
 
+import errno
 import os
 from time import monotonic, sleep
 
@@ -53,9 +54,17 @@ class CgroupV2(Cgroup):
         have = (files.read(f"{directory}/cgroup.controllers") or "").split()
         on = (files.read(f"{directory}/cgroup.subtree_control") or "").split()
         missing = [name for name in WANTED if name in have and name not in on]
-        if missing:
-            files.write_control(f"{directory}/cgroup.subtree_control",
-                                " ".join(f"+{name}" for name in missing))
+        if not missing:
+            return
+        path, text = f"{directory}/cgroup.subtree_control", " ".join(f"+{each}" for each in missing)
+        try:
+            files.write_control(path, text)
+        except KernelError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            raise KernelError("write_control", errno.EBUSY, f"{text!r} to {path}",
+                              "a group that holds processes itself cannot hand controllers down"
+                              ) from None
 
     def apply(self, resources: dict[str, Any]) -> None:
         from runtime.cgroup.resources import v2_writes
@@ -119,7 +128,7 @@ class CgroupV2(Cgroup):
         try:
             files.write_control(f"{self.directory}/cgroup.kill", "1")
         except KernelError as error:
-            if error.errno != 2:  # before Linux 5.14 there is no such file
+            if error.errno != errno.ENOENT:  # before Linux 5.14 there is no such file
                 raise
         super().kill()
 

@@ -89,7 +89,7 @@ def host_config(host: dict[str, Any]) -> dict[str, Any]:
             "ReadonlyPaths": None if privileged else defaults.READONLY_PATHS}
     for field in ("CapAdd", "CapDrop"):
         if made[field]:
-            made[field] = sorted(spec._names(made[field]))
+            made[field] = sorted(spec.capability_names(host, field))
     return made
 
 

@@ -31,7 +31,7 @@ def exec_(engine: Engine, container: Container, body: dict[str, Any]) -> Attachm
         raise Invalid("No exec command specified")
     attachment = connection.conversation(container.run, {
         "do": "exec", "process": process(container, body),
-        "stdin": bool(body.get("AttachStdin")), "privileged": bool(body.get("Privileged")),
+        "stdin": bool(body.get("AttachStdin")),
         "detach": bool(body.get("Detach")),
     })
     events.tell(engine.root, f"exec_start: {' '.join(body['Cmd'])}", container.config)

@@ -312,10 +312,9 @@ def remove(engine: Engine, container: Container, force: bool) -> None:
 def refuse_unless(allowed: bool, container: Container, status: str) -> None:
     """Raises Conflict in Docker's words."""
     if not allowed:
-        hint = "unpause and then stop the container before removal or force remove" \
-            if status == "paused" else "stop the container before removal or force remove"
-        raise Conflict(f'cannot remove container "{container.name}": container is '
-                       f"{status}: {hint}")
+        state = "paused and must be unpaused first" if status == "paused" else \
+            f"{status}: stop the container before removal or force remove"
+        raise Conflict(f'cannot remove container "{container.name}": container is {state}')
 
 
 def prune(engine: Engine) -> tuple[list[str], int]:

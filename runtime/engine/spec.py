@@ -106,7 +106,7 @@ def choose_capabilities(host: dict[str, Any]) -> list[str]:
     """The default fourteen, less --cap-drop, plus --cap-add. Raises Invalid as Docker."""
     if host.get("Privileged"):
         return list(defaults.ALL_CAPABILITIES)
-    add, drop = _names(host.get("CapAdd")), _names(host.get("CapDrop"))
+    add, drop = (capability_names(host, field) for field in ("CapAdd", "CapDrop"))
     chosen = [] if "ALL" in drop else list(defaults.CAPABILITIES)
     if "ALL" in add:
         chosen = list(defaults.ALL_CAPABILITIES)
@@ -114,14 +114,15 @@ def choose_capabilities(host: dict[str, Any]) -> list[str]:
     return chosen + [name for name in add if name != "ALL" and name not in chosen]
 
 
-def _names(given: list[str] | None) -> list[str]:
+def capability_names(host: dict[str, Any], field: str) -> list[str]:
+    """CapAdd or CapDrop with the kernel's names. Raises Invalid in Docker's words."""
     names = []
-    for each in given or []:
+    for each in host.get(field) or []:
         name = each.upper()
         if name != "ALL" and not name.startswith("CAP_"):
             name = f"CAP_{name}"
         if name != "ALL" and name not in defaults.ALL_CAPABILITIES:
-            raise Invalid(f'invalid capability: "{each}"')
+            raise Invalid(f'invalid {field}: unknown capability: "{name}"')
         names.append(name)
     return names
 

@@ -49,7 +49,7 @@ def resolve(text: str, groups: list[str], read: Read) -> dict[str, Any]:
         gid = _group(group, read, "unable to find group {}: no matching entries in group file")
     elif name:
         extra = [number for number, members in _groups(read) if name in members]
-    extra += [_group(each, read, "Unable to find group {}: no matching entries in group file")
+    extra += [_group(each, read, "unable to find group {}: no matching entries in group file")
               for each in groups]
     # runc lists the primary group among the supplementary ones too, and so does `id`.
     return {"uid": uid, "gid": gid, "additionalGids": sorted({*extra, gid}) if text or extra else

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict
-from runtime.kernel import namespaces, processes, seccomp
+from runtime.kernel import namespaces, processes, seccomp, users
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, sync, terminal
 from runtime.oci.init import Teller, move_stdio, tell_failure
@@ -132,6 +132,8 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
     try:
         observe(teller)
         program.reset_signals()
+        # As in init: the working directory may have to be made.
+        users.umask(0)
         processes.setsid()
         processes.join_session_keyring()
         move_stdio(stdio, process)
@@ -140,7 +142,7 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
             group.join_self(joins)
             program.set_rlimits(process)
         master = terminal.attach(process, console=False) if process.get("terminal") else None
-        path = program.prepare(process)
+        path = program.prepare(process, make=False)
         sealed = bool(process.get("noNewPrivileges"))
         with phase("drop"):
             # As in init: a filter without no_new_privs needs the capabilities that are dropped.

@@ -71,11 +71,15 @@ def home(uid: int) -> str:
     return "/root" if uid == 0 else "/"
 
 
-def prepare(process: dict[str, Any]) -> str:
-    """Go to the working directory, made if missing, and find the program. Raises NotFound, Denied.
+def prepare(process: dict[str, Any], make: bool = True) -> str:
+    """Go to the working directory and find the program. Raises NotFound, Denied.
 
-    Before the user changes, so that a missing directory can be made (Docker makes it, as root).
+    Before the user changes, so that a missing directory can be made: of a container Docker makes
+    it, as root; of one more process in it, it does not (`make`).
     """
+    if not make and not os.path.isdir(process["cwd"]):
+        raise NotFound(f'chdir to cwd ("{process["cwd"]}") set in config.json failed: '
+                       "no such file or directory", exit_code=127)
     folder = open_directory(process)
     try:
         files.fchdir(folder, process["cwd"])
@@ -104,7 +108,9 @@ def find(name: str, path: str) -> str:
             raise NotFound(f'exec: "{name}": stat {name}: no such file or directory',
                            exit_code=127)
         if reason:
-            raise Denied(f'exec: "{name}": {os.strerror(reason).lower()}', exit_code=126)
+            why = "is a directory: permission denied" if reason == errno.EISDIR else \
+                os.strerror(reason).lower()
+            raise Denied(f'exec: "{name}": {why}', exit_code=126)
         return name
     denied = False
     for folder in path.split(":"):

@@ -453,8 +453,7 @@ class Shim:
 
         try:
             started = oci_exec.start_process(process, self.init.pid, self.init.pidfd, self.group,
-                                             stdio, b"" if ask.get("privileged") else plan.filter,
-                                             plan.filter_flags)
+                                             stdio, plan.filter, plan.filter_flags)
         except BaseException:
             streams.close_ends()
             streams.finish(0)

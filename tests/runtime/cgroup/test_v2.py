@@ -12,8 +12,8 @@ import pytest
 from runtime.cgroup import hierarchies
 from runtime.cgroup.hierarchies import Hierarchies
 from runtime.cgroup.v2 import CgroupV2
-from runtime.errors import Conflict, Unsupported
-from runtime.kernel import namespaces
+from runtime.errors import Conflict, KernelError, Unsupported
+from runtime.kernel import files, namespaces
 from tests.runtime.oci.bundles import group_name, until
 
 
@@ -130,3 +130,15 @@ def test_a_group_in_use_is_left_alone(group: CgroupV2) -> None:
     assert program.poll() is None
     group.kill()
     program.wait(5)
+
+
+def test_a_group_with_processes_cannot_hand_down(
+        v2: Hierarchies, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, text: str) -> None:
+        raise KernelError("write_control", 16, f"{text!r} to {path}")
+
+    monkeypatch.setattr(files, "write_control", refuse)
+    with pytest.raises(KernelError) as caught:
+        CgroupV2("/tea", v2).create()
+    assert "cgroup.subtree_control" in str(caught.value)
+    assert "holds processes itself" in str(caught.value)

@@ -39,8 +39,8 @@ def test_it_is_in_every_group_and_a_child_of_the_shim(bundle: Bundle) -> None:
 def test_another_user_and_directory(bundle: Bundle) -> None:
     started = bundle.start()
     code, out = started.exec("id -u; id -g; pwd; echo $HOME; umask",
-                             user={"uid": 1000, "gid": 1000, "umask": 0o77}, cwd="/tmp/new")
-    assert (code, out.split()) == (0, ["1000", "1000", "/tmp/new", "/home/lab", "0077"])
+                             user={"uid": 1000, "gid": 1000, "umask": 0o77}, cwd="/tmp")
+    assert (code, out.split()) == (0, ["1000", "1000", "/tmp", "/home/lab", "0077"])
 
 
 def test_its_own_limits_and_score(bundle: Bundle) -> None:
@@ -76,3 +76,18 @@ def test_many_at_once_leave_nothing(bundle: Bundle) -> None:
     for number in range(5):
         assert started.exec(f"exit {number}")[0] == number
     assert bundle.cgroup().processes() == [started.pid]
+
+
+def test_the_shims_umask_is_not_its_own(bundle: Bundle) -> None:
+    started = bundle.start(prefix=("sh", "-c", 'umask 077; exec "$@"', "sh"))
+    assert started.exec("umask") == (0, "0022\n")
+
+
+def test_it_enters_a_time_namespace_too(bundle: Bundle) -> None:
+    bundle.linux["namespaces"].append({"type": "time"})
+    bundle.linux["timeOffsets"] = {"boottime": {"secs": 864000, "nanosecs": 0}}
+    started = bundle.start()
+    code, out = started.exec("cut -d. -f1 /proc/uptime; readlink /proc/self/ns/time")
+    uptime, inside = out.split()
+    assert code == 0 and int(uptime) > 864000
+    assert inside == os.readlink(f"/proc/{started.pid}/ns/time")

@@ -62,9 +62,9 @@ class Unsupported(LabError):
     """The host, or this version, cannot do it; never silently left out."""
 
 
-# What an errno usually means in the calls we make, said once. A call site that knows better says so.
+# What an errno usually means in the calls we make, said once; a call site may know better.
 HINTS = {
-    ("mount", errno_names.EPERM): "needs CAP_SYS_ADMIN in the user namespace of this mount namespace",
+    ("mount", errno_names.EPERM): "needs CAP_SYS_ADMIN in this mount namespace",
     ("mount", errno_names.ENODEV): "the kernel does not have this file system",
     ("pivot_root", errno_names.EINVAL): "the parent of the new root is a shared mount",
     ("unshare", errno_names.EPERM): "without root, only a user namespace comes first",

@@ -57,7 +57,7 @@ class Init:
         self.warnings = message["ready"]["warnings"]
 
     def release(self) -> None:
-        """Say "start"; init hears it when it is ready, and what it says if it died is still there."""
+        """Say "start"; init hears it when ready. If it died, its last message is still there."""
         if not self.released:
             self.released = True
             try:

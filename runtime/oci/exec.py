@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict
-from runtime.kernel import namespaces, processes, seccomp, users
+from runtime.kernel import namespaces, processes, seccomp
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, sync, terminal
 from runtime.oci.init import Teller, move_stdio, tell_failure
@@ -132,8 +132,6 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
     try:
         observe(teller)
         program.reset_signals()
-        # As in init: the working directory may have to be made.
-        users.umask(0)
         processes.setsid()
         processes.join_session_keyring()
         move_stdio(stdio, process)

@@ -66,7 +66,8 @@ class Operation:
         return to_data(self.values())
 
 
-FIELDS = ("phase", "name", "call", "arguments", "pid", "symbol", "result", "errno", "start_ns", "ns")
+FIELDS = ("phase", "name", "call", "arguments", "pid", "symbol", "result", "errno", "start_ns",
+          "ns")
 PLAIN = frozenset((int, str, float, bool, type(None)))
 
 

@@ -60,7 +60,8 @@ def light(run: Callable[[list[str]], int], arguments: list[str]) -> int:
 
 def docker_word(arguments: list[str]) -> int:
     """A command in Docker's words."""
-    word = next((each for each in arguments if not each.startswith("-")), "")
+    rest, _ = global_root(arguments)  # its DIR is not the word
+    word = next((each for each in rest if not each.startswith("-")), "")
     if word in ("run", "start"):
         from runtime.shim import spare
 

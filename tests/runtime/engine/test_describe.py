@@ -49,7 +49,7 @@ def test_every_field_of_dockers(engine, make):
     make("true", name="tea")
     found = engine.inspect("tea")
     assert set(found) == set("""Id Created Path Args State Image ResolvConfPath HostnamePath
-        HostsPath LogPath Name RestartCount Driver Platform MountLabel ProcessLabel AppArmorProfile ExecIDs
-        HostConfig GraphDriver Mounts Config NetworkSettings""".split())  # noqa: SIM905
+        HostsPath LogPath Name RestartCount Driver Platform MountLabel ProcessLabel AppArmorProfile
+        ExecIDs HostConfig GraphDriver Mounts Config NetworkSettings""".split())  # noqa: SIM905
     assert set(found["State"]) == set("""Status Running Paused Restarting OOMKilled Dead Pid
         ExitCode Error StartedAt FinishedAt""".split())  # noqa: SIM905

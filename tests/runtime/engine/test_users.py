@@ -40,7 +40,7 @@ def test_group_add():
     ("nobody", [], "unable to find user nobody: no matching entries in passwd file"),
     ("odd", [], "unable to find user odd"),
     ("student:nothing", [], "unable to find group nothing: no matching entries in group file"),
-    ("student", ["nothing"], "Unable to find group nothing"),
+    ("student", ["nothing"], "unable to find group nothing"),
     ("2147483648", [], "uids and gids must be in range 0-2147483647"),
     ("0:99999999999", [], "uids and gids must be in range"),
     ("-1", [], "unable to find user -1"),

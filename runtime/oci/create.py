@@ -100,9 +100,9 @@ class Init:
 
     def birth_certificate(self) -> list[dict[str, Any]]:
         """Every operation of the start, of shim and init, numbered in the order of time."""
-        self.recorder.flush()
         assert self.plan.record is not None
-        film = in_order(read_film(self.plan.record), started=self.running_ns > 0)
+        film = in_order(self.recorder.data() + read_film(self.plan.record),
+                        started=self.running_ns > 0)
         if self.running_ns:
             film.append({"n": len(film) + 1, **self.execve(film[-1]["start_ns"])})
         return film
@@ -119,7 +119,7 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
            born: Callable[[Init], None] | None = None) -> Init:
     """Make the group and the first process; `born` is told of it before it does anything else."""
     plan.record = os.memfd_create("operations", os.MFD_CLOEXEC)
-    recorder = Recorder("shim", None, plan.record)
+    recorder = Recorder("shim")
     if plan.gate:
         from runtime.trace.wire import Wire
 
@@ -146,8 +146,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         # Only what is ours: where create failed, the group may be another container's.
         undo(init, made)
         if isinstance(error, LabError):
-            recorder.flush()
-            error.operations = in_order(read_film(plan.record), started=False)
+            film = recorder.data() + read_film(plan.record)
+            error.operations = in_order(film, started=False)
         raise
     finally:
         observe(outer)

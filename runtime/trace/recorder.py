@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Recorder:
     """An observer that keeps everything and holds nothing; `then` is told as well.
 
-    With a descriptor, `flush` writes what is new there, as JSON lines: the two processes of a start
-    append to one file, and nobody has to carry the other's film.
+    With a descriptor, `flush` writes what is new there: init leaves its film in a file, and the
+    shim need not carry it. The shim's own stays in its memory, for behind a film cut short by
+    SIGKILL nothing can be found again.
     """
 
     def __init__(self, by: str = "", then: Observer | None = None, fd: int | None = None) -> None:
@@ -61,12 +62,22 @@ class Recorder:
             os.write(self.fd, struct.pack("I", len(film)) + film)
 
 
+    def data(self) -> list[dict[str, Any]]:
+        """Every operation so far, as data with who made it."""
+        return [{**each.to_data(), "by": self.by} for each in self.operations]
+
+
 def read_film(fd: int) -> list[dict[str, Any]]:
-    """The operations that several recorders flushed to the descriptor, as data, in no order."""
+    """The operations that recorders flushed to the descriptor, as data, in no order.
+
+    As far as they are whole: the writer may have been killed while it wrote.
+    """
     data = os.pread(fd, os.fstat(fd).st_size, 0)
     film: list[dict[str, Any]] = []
     while data:
-        length = struct.unpack_from("I", data)[0]
+        length = struct.unpack_from("I", data)[0] if len(data) > 4 else len(data)
+        if length > len(data) - 4:
+            break
         for by, *values in marshal.loads(data[4:4 + length]):
             film.append({**to_data(tuple(values)), "by": by})
         data = data[4 + length:]

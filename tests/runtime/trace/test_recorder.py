@@ -8,7 +8,7 @@ import pytest
 
 from runtime.errors import Denied
 from runtime.trace.operation import Operation, observe, operation
-from runtime.trace.recorder import Recorder, in_order, read_film
+from runtime.trace.recorder import Recorder, in_order, read_film, recording
 
 
 @operation("step(2)")
@@ -69,3 +69,30 @@ def test_what_the_next_refuses_is_not_recorded() -> None:
     finally:
         observe(outer)
     assert [each.result for each in recorder.operations] == [1, 2]
+
+
+def test_a_film_cut_short_is_read_as_far_as_it_goes() -> None:
+    """Its writer may be killed in the middle of writing, at any byte."""
+    fd = os.memfd_create("film")
+    recorder = Recorder("init", None, fd)
+    outer = observe(recorder)
+    try:
+        step(1)
+        recorder.flush()
+        whole = os.fstat(fd).st_size
+        step(2)
+        recorder.flush()
+    finally:
+        observe(outer)
+    data = os.pread(fd, 1 << 16, 0)
+    for length in range(len(data) - 1, whole - 1, -1):
+        os.ftruncate(fd, length)
+        assert [each["result"] for each in read_film(fd)] == [1]
+    os.close(fd)
+
+
+def test_a_recorders_own_operations_as_data() -> None:
+    with recording("shim") as recorder:
+        step(1)
+    assert [(each["name"], each["by"], each["result"]) for each in recorder.data()] == [
+        ("step", "shim", 1)]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.plan import Plan
 
+# How mountinfo writes what would break its lines, the backslash last. proc_pid_mountinfo(5)
+ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
+
+
 def prepare(plan: Plan, group: Cgroup) -> None:
     """Mount the root and everything below it, at its place in the host's tree."""
     detach_from_host(plan)
@@ -63,7 +67,9 @@ def mount_of(path: str) -> str:
     """The mount point that the path lies on: "/" for "/srv/rootfs"."""
     path, best = os.path.realpath(path), "/"
     for line in (files.read("/proc/self/mountinfo") or "").splitlines():
-        point = line.split(" ", 5)[4].encode().decode("unicode_escape")
+        point = line.split(" ", 5)[4]
+        for escape, character in ESCAPES:
+            point = point.replace(escape, character)
         if (path == point or path.startswith(f"{point.rstrip('/')}/")) and len(point) > len(best):
             best = point
     return best

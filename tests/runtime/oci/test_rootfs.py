@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.kernel import files
 from runtime.kernel import mounts as kernel
 from runtime.oci.mounts import Options, attributes, is_bind
 from runtime.oci.rootfs import mount_of
@@ -39,6 +40,15 @@ def test_flags_as_attributes() -> None:
 def test_the_mount_a_path_lies_on(tmp_path: Path) -> None:
     assert mount_of("/proc/self/fd") == "/proc"
     assert mount_of(str(tmp_path)) in ("/", "/tmp", str(tmp_path))
+
+
+def test_a_mount_point_may_be_called_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = "".join(f"1 1 0:1 / {point} rw - ext4 /dev/x rw\n"
+                    for point in ("/", "/my\\040thés", "/my", "/back\\134040"))
+    monkeypatch.setattr(files, "read", lambda path: table)
+    assert mount_of("/my thés/rootfs") == "/my thés"
+    assert mount_of("/my/rootfs") == "/my" and mount_of("/mythical") == "/"
+    assert mount_of("/back\\040/x") == "/back\\040"
 
 
 @pytest.mark.kernel

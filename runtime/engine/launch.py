@@ -62,14 +62,14 @@ def either(first: Launcher, then: Launcher = launch) -> Launcher:
 
 def fork(request: dict[str, Any], report: _socket.socket) -> None:
     """The cheap way: everything is imported already."""
-    from runtime.shim import shim
+    from runtime.shim import becoming, shim
 
     reap()
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
-        shim.detach()
+        becoming.detach()
         shim.main(request, report)
     _forked.add(pid)
 

@@ -12,19 +12,18 @@ stand to state.json, which nobody else writes while it lives.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import gc
 import os
 import select
 import time
 
 from runtime import documents
-from runtime.cgroup import cgroup, stats
-from runtime.errors import Conflict, Invalid, LabError, NotFound, to_data
+from runtime.cgroup import cgroup
+from runtime.errors import to_data
 from runtime.kernel import processes
 from runtime.oci import create as oci
 from runtime.oci import plan as oci_plan
-from runtime.shim import protocol, removal
+from runtime.shim import becoming, burial, execs, protocol, removal, requests
 from runtime.shim.evidence import Evidence
 from runtime.shim.logs import Log, rfc3339
 from runtime.shim.records import Records
@@ -40,17 +39,14 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
-# So long the output of an ended process is waited for; Docker's too (moby daemon/monitor.go).
-DRAIN_PATIENCE_S = 2.0
 # v1 tells of an OOM before the kernel chooses a victim, and not again when it has killed.
 LOOK_AGAIN_S, LOOK_PATIENCE_S = 0.02, 5.0
-LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 
 
 def main(request: Request, report: _socket.socket) -> None:
     """Be the shim of one container; never returns. `report` is the caller's end of the start."""
     try:
-        close_all_but(report.fileno())
+        becoming.close_all_but(report.fileno())
         shim = Shim(request, report)
         try:
             shim.start()
@@ -80,36 +76,6 @@ def preload() -> None:
     Shim({"id": "", "directory": "/", "cgroup": "/container-lab"}, stage)
     stage.close()
     audience.close()
-
-
-def detach() -> None:
-    """Let go of everything the caller had: session, terminal, signals, directory.
-
-    By whoever becomes a shim, before it knows of which container.
-    """
-    processes.setsid()
-    processes.set_name("lab-shim")
-    processes.set_child_subreaper()
-    # Ignored in a zygote, whose children nobody waits for; here children are waited for.
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGPIPE):
-        _signal.signal(number, _signal.SIG_IGN)
-    null = os.open("/dev/null", os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.close(null)
-    os.chdir("/")
-
-
-def close_all_but(keep: int) -> None:
-    """Whoever waits for the end of file of a pipe of the caller's must not wait for us.
-
-    The caller's Python objects still believe in their descriptors; collected one day, they would
-    close the numbers again, which are ours by then. So nothing of before is ever collected.
-    """
-    gc.freeze()
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 4096)
 
 
 class Shim:
@@ -230,14 +196,14 @@ class Shim:
 
     def serve(self) -> None:
         """Poll until the container's first process has ended; then bury it."""
-        self.children = watch_children()
+        self.children = becoming.watch_children()
         gc.enable()
         while True:
             ready = self.poll(self.patience_s())
             if self.init.pidfd in ready:
                 break
             self.handle(ready)
-        self.bury()
+        burial.bury(self)
 
     def patience_s(self) -> float | None:
         """How long to wait for something to happen; None if there is nothing to do meanwhile."""
@@ -283,15 +249,15 @@ class Shim:
             streams.handle(ready)
         ended = [each for each in self.execs if each[0].pidfd in ready]
         for process, streams in ended:
-            self.end_exec(process, streams)
+            execs.end(self, process, streams)
         if ended or self.children in ready:
             self.reap_orphans()
-        self.let_go()
+        execs.let_go(self)
         for client in [client for client in self.clients if client.fd in ready]:
-            self.serve_client(client)
+            requests.serve(self, client)
         if self.listener is not None and self.listener.fileno() in ready:
-            self.accept()
-        self.clients = [client for client in self.clients if not self.dismissed(client)]
+            requests.accept(self)
+        self.clients = [client for client in self.clients if not requests.dismissed(self, client)]
 
     def reap_orphans(self) -> None:
         """Wait for those who came to us as subreaper; with `--pid host` init's orphans do."""
@@ -324,257 +290,6 @@ class Shim:
         elif time.monotonic() > self.look_until:
             self.look_until = 0.0
 
-    def accept(self) -> None:
-        """Someone connects."""
-        assert self.listener is not None
-        try:
-            fd, _ = self.listener._accept()  # type: ignore[attr-defined]
-        except BlockingIOError:
-            return
-        except OSError as error:  # EMFILE: they wait until one of the others has gone
-            self.crowded = bool(self.clients)
-            self.evidence.note("shim", "accept failed", text=str(error))
-            return
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
-        self.clients.append(Client(sock))
-
-    def dismissed(self, client: Client) -> bool:
-        """Close a connection that is done and has been sent everything."""
-        if not client.done or client.out:
-            return False
-        if client.streams is not None:
-            client.streams.leave(client)
-        client.sock.close()
-        self.crowded = False
-        return True
-
-    def serve_client(self, client: Client) -> None:
-        """Read what a client says. One that goes away takes nothing with it."""
-        client.flush()
-        if client.held_back():
-            return
-        try:
-            data = client.sock.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            client.out.clear()
-            client.done = True
-            return
-        try:
-            for kind, payload in client.frames.feed(data):
-                self.take(client, kind, payload)
-        except Exception as error:  # also a mistake of the client's must not end the container
-            cause = getattr(error, "cause", error)
-            client.send(protocol.message(b"R", {"error": to_data(cause)}))
-            client.done = True
-
-    def take(self, client: Client, kind: bytes, payload: bytes) -> None:
-        """One frame of a client."""
-        if kind == b"J":
-            self.answer(client, documents.parse(payload))
-        elif client.streams is None:
-            raise Invalid("take input: this connection is attached to nothing")
-        elif kind == b"I":
-            client.streams.write(payload)
-        elif kind == b"C":
-            client.streams.close_stdin()
-        elif kind == b"W":
-            size = documents.parse(payload)
-            client.streams.resize(size["rows"], size["columns"])
-
-    def answer(self, client: Client, ask: dict[str, Any]) -> None:
-        """Do what the first frame asks for, and say so."""
-        do = ask.get("do")
-        if do == "attach":
-            client.send(protocol.message(b"R", {"ok": {"pid": self.init.pid}}))
-            self.streams.join(client)
-            return
-        if do == "exec":
-            self.start_exec(client, ask)
-            return
-        if do == "wait":
-            client.send(protocol.message(b"R", {"ok": {}}))
-            self.waiting.append(client)
-            return
-        if do == "kill":
-            self.kill(ask["signal"], ask.get("by", "kill"))
-        elif do == "pause":
-            self.pause()
-        elif do == "resume":
-            self.resume()
-        else:
-            raise NotFound(f"answer: the shim does not know {do!r}")
-        client.send(protocol.message(b"R", {"ok": {}}))
-        client.done = True
-
-    def kill(self, number: int, by: str) -> None:
-        """Signal init, noting first who asked: afterwards it may be gone."""
-        self.evidence.note("engine", by, signal=number, pid=self.init.pid)
-        processes.pidfd_send_signal(self.init.pidfd, number)
-
-    def pause(self) -> None:
-        """Freeze the group."""
-        if self.state["Status"] == "paused":
-            raise Conflict("pause: already paused")
-        self.group.freeze()
-        self.set_status("paused", "pause")
-
-    def resume(self) -> None:
-        """Thaw the group."""
-        if self.state["Status"] != "paused":
-            raise Conflict("resume: not paused")
-        self.group.thaw()
-        self.set_status("running", "unpause")
-
-    def set_status(self, status: str, event: str) -> None:
-        """A new state, on disk before anyone is told."""
-        self.state["Status"] = status
-        self.records.state(self.state)
-        self.evidence.note("shim", event)
-        self.records.event(event)
-
-    # ---------------------------------------------------------------- exec
-
-    def start_exec(self, client: Client, ask: dict[str, Any]) -> None:
-        """Start one more process inside; the connection becomes its streams."""
-        if self.state["Status"] == "paused":
-            # It would be frozen on its way in, and the shim would wait for it for ever.
-            raise Conflict("exec: the container is paused", "unpause it first")
-        process = ask["process"]
-        # Docker's: who typed into an exec and goes away has typed all there will be.
-        streams = Streams(once=True)
-        stdio = streams.open_null() if process.get("terminal") else \
-            streams.open_pipes(ask.get("stdin", False))
-        plan = self.init.plan
-        from runtime.oci import exec as oci_exec  # not on the way of a start
-
-        try:
-            started = oci_exec.start_process(process, self.init.pid, self.init.pidfd, self.group,
-                                             stdio, plan.filter, plan.filter_flags)
-        except BaseException:
-            streams.close_ends()
-            streams.finish(0)
-            raise
-        streams.close_ends()
-        if started.master is not None:
-            streams.use_terminal(started.master)
-        self.execs.append((started, streams))
-        self.evidence.note("engine", "exec", pid=started.pid, command=process["args"])
-        client.send(protocol.message(b"R", {"ok": {"pid": started.pid}}))
-        if ask.get("detach"):
-            client.done = True
-        else:
-            streams.join(client)
-
-    def end_exec(self, process: Process, streams: Streams) -> None:
-        """A process of exec has ended; what it started may hold its output open a while longer."""
-        code = exit_code(os.waitpid(process.pid, 0)[1])
-        self.execs.remove((process, streams))
-        os.close(process.pidfd)
-        self.leaving.append((time.monotonic() + DRAIN_PATIENCE_S, streams, code))
-
-    def let_go(self, now: bool = False) -> None:
-        """Tell their codes for those who have ended and whose output has, or was waited for."""
-        for each in list(self.leaving):
-            moment, streams, code = each
-            if streams.readers and not now and time.monotonic() < moment:
-                continue
-            self.leaving.remove(each)
-            self.drain(streams, 0)
-            streams.finish(code)
-            self.records.event("exec_die", exitCode=str(code))
-
-    # ---------------------------------------------------------------- the end
-
-    def bury(self) -> None:
-        """Init has ended: read everything it left, write how it was, remove what was made."""
-        comm = processes.comm(self.init.pid)  # a zombie still has its name
-        status = os.waitpid(self.init.pid, 0)[1]
-        signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        code = exit_code(status)
-        # The kernel's counters first: they explain the signal, and they go with the group.
-        if self.evidence.read_memory_events():
-            self.records.event("oom")
-        self.evidence.note("init", "signal" if signal else "exit", pid=self.init.pid, comm=comm,
-                           signal=signal, exit_code=code)
-        # With a PID namespace of its own the kernel has killed the rest already.
-        self.group.kill()
-        for process, streams in list(self.execs):
-            self.end_exec(process, streams)
-        self.let_go(now=True)
-        self.drain(self.streams, DRAIN_PATIENCE_S)
-        kept = stats.last_words(self.group.path)
-        self.remove_group()
-        self.state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0,
-                          ExitCode=code, Signal=signal, OOMKilled=self.evidence.oom_kills > 0,
-                          FinishedAt=rfc3339(time.time_ns()))
-        self.evidence.note("shim", "exited", exit_code=code, oom_killed=self.state["OOMKilled"])
-        if self.log is not None:
-            self.log.close()
-        self.close_listener()
-        if self.request.get("remove"):
-            self.records.event("die", exitCode=str(code))
-            self.remove_everything()
-        else:
-            self.records.write("last-cgroup.json", kept)
-            self.records.state(self.state)
-            self.records.event("die", exitCode=str(code))
-        self.say_farewell(code)
-
-    def remove_group(self) -> None:
-        """The control group goes; one that does not is told, and left for `clean`."""
-        try:
-            self.group.remove()
-        except LabError as error:
-            self.evidence.note("shim", "group stays", text=str(error))
-            return
-        self.records.group_gone(self.group.path)
-
-    def remove_everything(self) -> None:
-        """--rm: the directories and names that were given us to remove, in that order."""
-        for path in self.request["remove"]:
-            try:
-                removal.remove_tree(path)
-            except OSError as error:
-                self.evidence.note("shim", "remove failed", text=str(error))
-        self.records.event("destroy")
-
-    def drain(self, streams: Streams, patience_s: float) -> None:
-        """Read what is left in the pipes. A process that outlives init may hold one open."""
-        deadline = time.monotonic() + patience_s
-        left = LAST_BYTES
-        while streams.readers and left > 0:
-            poll = select.poll()
-            for fd in streams.readers:
-                poll.register(fd, select.POLLIN)
-            found = poll.poll(max(0, int((deadline - time.monotonic()) * 1000)))
-            if not found:
-                return
-            for fd, _ in found:
-                left -= streams.read(fd)
-            for client in streams.clients:
-                client.flush()
-
-    def say_farewell(self, code: int) -> None:
-        """Tell the exit code to all who are attached or wait.
-
-        One who reads slowly, a pager perhaps, is waited for until he has everything or has gone:
-        all else is done and written by now, and this process is a few pages of memory.
-        """
-        for client in self.waiting:
-            client.send(protocol.message(b"X", {"code": code}))
-        self.streams.finish(code)
-        while waiting := [client for client in self.clients if client.out]:
-            poll = select.poll()
-            for client in waiting:
-                poll.register(client.fd, select.POLLOUT)
-            poll.poll()
-            for client in waiting:
-                client.flush()
-
     # ---------------------------------------------------------------- what is written down
 
     def keep_output(self, stream: str, data: bytes) -> None:
@@ -590,16 +305,3 @@ class Shim:
         removal.remove_tree(self.request["run"])
 
 
-def exit_code(status: int) -> int:
-    """A wait status as a shell says it: 128 + n for signal n."""
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def watch_children() -> int:
-    """A descriptor that is readable when a child has ended: the byte of SIGCHLD. signal(7)"""
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    _signal.signal(_signal.SIGCHLD, lambda number, frame: None)
-    # One that ended before now has sent its signal already: look once in any case.
-    os.write(writer, b"\0")
-    return reader

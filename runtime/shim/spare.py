@@ -57,9 +57,9 @@ def wait(sock: _socket.socket) -> None:
     """In the spare: get ready, then be the shim or nothing."""
     try:
         from runtime import documents
-        from runtime.shim import shim
+        from runtime.shim import becoming, shim
 
-        shim.detach()
+        becoming.detach()
         shim.preload()
         data, ancillary, _, _ = sock.recvmsg(LARGEST, 64, _socket.MSG_CMSG_CLOEXEC)
         sock.close()

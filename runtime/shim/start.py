@@ -16,7 +16,7 @@ def main() -> None:
     import _socket
 
     from runtime import documents
-    from runtime.shim import shim
+    from runtime.shim import becoming, shim
 
     data = b""
     while chunk := os.read(4, 65536):
@@ -25,7 +25,7 @@ def main() -> None:
     if os.fork() == 0:
         report = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, 3)
         os.set_inheritable(3, False)
-        shim.detach()
+        becoming.detach()
         shim.main(documents.parse(data), report)
     os._exit(0)
 

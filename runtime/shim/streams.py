@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 from runtime.kernel import terminals
 from runtime.shim import protocol
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HOLD = 1 << 20
 CHUNK = 65536
+LAST_BYTES = 2 << 20  # the most that two pipes can hold: pipe(7), pipe-max-size
 KIND = {"stdout": b"O", "stderr": b"E"}
 
 
@@ -200,6 +202,22 @@ class Streams:
         """Tell the terminal its size."""
         if self.terminal is not None:
             terminals.set_window_size(self.terminal, rows, columns)
+
+    def drain(self, patience_s: float) -> None:
+        """Read what is left in the pipes. A process that outlives the one may hold one open."""
+        deadline = time.monotonic() + patience_s
+        left = LAST_BYTES
+        while self.readers and left > 0:
+            poll = select.poll()
+            for fd in self.readers:
+                poll.register(fd, select.POLLIN)
+            found = poll.poll(max(0, int((deadline - time.monotonic()) * 1000)))
+            if not found:
+                return
+            for fd, _ in found:
+                left -= self.read(fd)
+            for client in self.clients:
+                client.flush()
 
     def finish(self, code: int) -> None:
         """The process has ended and everything is read: tell everyone, and let go."""

@@ -73,7 +73,11 @@ def wait_for_requests(sock: _socket.socket) -> None:
             if request is None or passed is None:
                 break
             report = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, passed)
-            spare.launch(ready, request, report)
+            try:
+                spare.launch(ready, request, report)
+            except OSError:  # somebody killed the one that waited
+                ready.close()
+                spare.launch(fork_ahead(sock), request, report)
             report.close()
             # Not at once: for the next milliseconds both CPUs have a container to make.
             quiet(sock)

@@ -91,6 +91,11 @@ class Attachment:
         """Was it closed at this end?"""
         return self.sock.fileno() < 0
 
+    def take_over(self, other: Attachment) -> None:
+        """Go on with another's connection."""
+        self.sock.close()
+        self.sock, self.frames, self.waiting = other.sock, other.frames, other.waiting
+
     def fileno(self) -> int:
         """To poll for input."""
         return self.sock.fileno()

@@ -46,6 +46,8 @@ def start(engine: Engine, container: Container, gate: str | None) -> None:
         with store.Lock(container.directory):
             status = settle(container)
             if status == "running":
+                if attachment is not None:  # somebody else started it since we attached
+                    attachment.take_over(connection.conversation(container.run, {"do": "attach"}))
                 return
             if status == "paused":
                 raise Conflict("cannot start a paused container, try unpause instead")
@@ -196,11 +198,19 @@ def wait(container: Container, timeout_s: float | None) -> tuple[bool, int]:
 
 
 def ended_code(container: Container) -> int:
-    """The exit code of one without a shim. A shim about to end has closed its socket first."""
+    """The exit code of one without a shim. Raises NotFound for one that was removed at its end."""
+    await_end(container)
+    state = container.state
+    if state["Status"] == "dead" and container.config["HostConfig"].get("AutoRemove"):
+        raise NotFound(f"No such container: {container.name}")  # never a 0 that nobody saw
+    return int(state["ExitCode"])
+
+
+def await_end(container: Container) -> None:
+    """A shim about to end has closed its socket first: wait until it has written the state."""
     deadline = time.monotonic() + KILL_PATIENCE_S
     while container.status in store.LIVE and time.monotonic() < deadline:
         time.sleep(0.002)
-    return container.exit_code
 
 
 def kill(container: Container, text: str) -> None:
@@ -210,7 +220,7 @@ def kill(container: Container, text: str) -> None:
     try:
         ask_to_kill(container, number, "kill")
     except Conflict:
-        ended_code(container)
+        await_end(container)
         must_run(container, "kill")  # in Docker's words: it ended by itself meanwhile
         raise
 
@@ -244,7 +254,9 @@ def stop(container: Container, timeout_s: float | None) -> None:
             ask_to_kill(container, 9, "stop-kill")
             wait(container, KILL_PATIENCE_S)
     except Conflict:
-        ended_code(container)  # it ended by itself meanwhile
+        await_end(container)  # it ended by itself meanwhile
+    except NotFound:
+        pass  # and --rm has removed it, too
     events.tell(container.places.root, "stop", container.config)
 
 
@@ -291,9 +303,11 @@ def remove(engine: Engine, container: Container, force: bool) -> None:
         refuse_unless(force, container, status)
         try:
             ask_to_kill(container, 9, "kill")
+            wait(container, KILL_PATIENCE_S)
         except Conflict:
-            pass  # it ended by itself meanwhile
-        wait(container, KILL_PATIENCE_S)
+            await_end(container)  # it ended by itself meanwhile
+        except NotFound:
+            pass  # and --rm has removed it, too
     elif repair.hidden_shim(container):
         # Half started by a command that was killed, or its state.json was cut short.
         refuse_unless(force, container, "running")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cgroup import stats
+from runtime.engine.engine import Engine
 from runtime.errors import Conflict, Denied, Invalid, LabError, NotFound
 
 pytestmark = pytest.mark.kernel
@@ -235,6 +236,36 @@ def test_ten_starts_of_one(engine, make):
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         list(pool.map(engine.start, [container] * 10))
     assert len(processes_of(engine.find(container).cgroup)) == 1
+
+
+def test_attached_to_what_somebody_else_starts(engine, make, eventually):
+    """The one who comes second to the start is attached all the same."""
+    container = make("sh", "-c", "read x; echo $x", OpenStdin=True)
+    attachment = engine.attach(container)
+    Engine(engine.root).start(container)
+    engine.start(container)
+    attachment.write(b"hi\n")
+    assert attachment.read() == ("stdout", b"hi\n")
+    assert attachment.read() == ("exit", b"0")
+
+
+def test_waiting_for_one_that_is_removed_at_its_end(engine, started):
+    """The code as long as someone can know it, then "No such container": never a 0 of nobody."""
+    for _ in range(10):
+        container = started("sh", "-c", "exit 7", host={"AutoRemove": True})
+        try:
+            assert engine.wait(container) == 7
+        except NotFound:
+            continue
+
+
+def test_stop_against_the_end_of_one_to_be_removed(engine, started):
+    for _ in range(10):
+        container = started("true", host={"AutoRemove": True})
+        try:
+            engine.stop(container)
+        except NotFound as error:
+            assert "No such container" in str(error)
 
 
 def test_start_against_remove(engine, make):

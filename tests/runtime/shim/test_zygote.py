@@ -107,6 +107,26 @@ print(zygote.pid)
     assert Engine(root).find("tea").status == "running"
 
 
+def test_the_shim_at_hand_is_killed(program):
+    """Another is forked, and nobody notices."""
+    program("""
+engine.wait(run("true"))
+def at_hand():
+    return read(zygote.pid, f"task/{zygote.pid}/children").split()
+deadline = time.monotonic() + 10
+while len(at_hand()) != 1:
+    assert time.monotonic() < deadline
+    time.sleep(0.005)
+(pid,) = at_hand()
+os.kill(int(pid), 9)
+while at_hand():
+    assert time.monotonic() < deadline
+    time.sleep(0.005)
+assert engine.wait(run("sh", "-c", "exit 3")) == 3
+zygote.stop()
+""")
+
+
 def test_gone(program):
     program("""
 os.kill(zygote.pid, 9)

@@ -53,3 +53,20 @@ def test_what_was_made_by_the_command_line(engine, typed):
     assert engine.operations("tea")[-1]["name"] == "execve"
     assert {each["phase"] for each in engine.operations("tea")} >= {
         "isolate", "root", "limit", "drop", "exec"}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("words, code, said", [
+    (["--memory", "1k", "lab/base", "true"], 125, "Minimum memory limit allowed is 6MB"),
+    (["no/such-image", "true"], 125, "Unable to find image 'no/such-image:latest' locally"),
+    (["lab/base", "/etc/passwd"], 126, "permission denied"),
+    (["lab/base", "no-such-program"], 127, "executable file not found in $PATH"),
+    (["--memory", "32m", "--memory-swap", "32m", "lab/base", "hog", "200M"], 137, ""),
+    (["lab/base", "sh", "-c", "exit 42"], 42, ""),
+])
+def test_exit_codes_of_run(engine, typed, words, code, said):
+    """And with --rm nothing stays, whatever became of it."""
+    done = typed("run", "--rm", *words)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert engine.containers() == []

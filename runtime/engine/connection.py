@@ -76,6 +76,13 @@ def discard(attachment: Attachment | None, report: _socket.socket | None) -> Non
         report.close()
 
 
+def pair() -> tuple[Attachment, _socket.socket]:
+    """Our end and the shim's of its first connection."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX,
+                                      _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    return Attachment(ours), theirs
+
+
 class Attachment:
     """Connected to a process's streams. Read until ("exit", code)."""
 

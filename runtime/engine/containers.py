@@ -53,6 +53,17 @@ class Container:
             state.update(Status="dead", Error=self.damage)
         return state
 
+    def settle(self) -> str:
+        """Its status, put right if its shim was lost; for who has its lock. Raises NotFound."""
+        state = store.read_state(self.directory)
+        if store.lost(state):
+            from runtime.engine import repair
+
+            state = repair.under_lock(self)
+            if not os.path.isdir(self.directory):  # --rm, which its shim could not do any more
+                raise NotFound(f"No such container: {self.name}")
+        return str(state["Status"])
+
     def check_whole(self) -> None:
         """Raises Invalid for one whose container.json was cut short."""
         if self.damage:

@@ -13,7 +13,7 @@ What a verb does is in a module of its own (creation, lifecycle, describe, …);
 
 from __future__ import annotations
 
-from runtime.engine import containers, creation, events, launch, lifecycle
+from runtime.engine import containers, creation, events, launch, lifecycle, starting
 from runtime.engine.connection import Attachment
 from runtime.engine.containers import Container
 from runtime.engine.store import Places
@@ -78,7 +78,7 @@ class Engine:
 
     def start(self, reference: str, gate: str | None = None) -> None:
         """Run it; returns when its program runs. `gate` holds it before each operation."""
-        lifecycle.start(self, self.find(reference), gate)
+        starting.start(self, self.find(reference), gate)
 
     def attach(self, reference: str, logs: bool = False) -> Attachment:
         """Its streams; of one not started yet, from its first byte (start it next)."""

@@ -1,4 +1,4 @@
-"""start, attach, wait, stop, kill, pause, unpause, remove: the states of a container.
+"""attach, wait, stop, kill, pause, unpause, remove: the states of a container (start: starting.py).
 
 Runs in the engine. The shim does what has to do with processes; here is who may ask for what, when.
 
@@ -9,147 +9,22 @@ Runs in the engine. The shim does what has to do with processes; here is who may
 
 from __future__ import annotations
 
-import os
 import time
 
 from runtime import documents
-from runtime.engine import connection, creation, events, ledger, signals, spec, store
+from runtime.engine import connection, events, signals, store
 from runtime.engine.connection import Attachment
-from runtime.errors import Conflict, KernelError, LabError, NotFound
+from runtime.errors import Conflict, LabError, NotFound
 from runtime.shim import removal
-
-import _socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runtime.engine.engine import Engine
     from runtime.engine.containers import Container
+    from runtime.engine.engine import Engine
 
 KILL_PATIENCE_S = 10.0
-CHAIN = ("failed to create task for container: failed to create shim task: OCI runtime create "
-         "failed: unable to start container process: error during container init: ")
-
-
-# ------------------------------------------------------------------ start
-
-def start(engine: Engine, container: Container, gate: str | None) -> None:
-    """Get it a shim, and wait until its program runs. Raises why it does not."""
-    creation.need_root()
-    attachment, report = engine.waiting.pop(container.id, (None, None))
-    if attachment is not None and attachment.closed:  # attached, and thought better of it
-        connection.discard(attachment, report)
-        attachment = report = None
-    attached = attachment is not None
-    try:
-        with store.Lock(container.directory):
-            status = settle(container)
-            if status == "running":
-                if attachment is not None:  # somebody else started it since we attached
-                    attachment.take_over(connection.conversation(container.run, {"do": "attach"}))
-                return
-            if status == "paused":
-                raise Conflict("cannot start a paused container, try unpause instead")
-            container.check_whole()
-            forget_last_run(container)
-            if attachment is None:
-                attachment, report = pair()
-            assert report is not None
-            begin(engine, container, gate, attachment, report, attached)
-    finally:
-        if report is not None:
-            report.close()
-        if attachment is not None and not attached:
-            attachment.close()
-
-
-def settle(container: Container) -> str:
-    """Its status, put right if its shim was lost; for who has its lock. Raises NotFound."""
-    state = store.read_state(container.directory)
-    if store.lost(state):
-        from runtime.engine import repair
-
-        state = repair.under_lock(container)
-        if not os.path.isdir(container.directory):  # --rm, which its shim could not do any more
-            raise NotFound(f"No such container: {container.name}")
-    return str(state["Status"])
-
-
-def begin(engine: Engine, container: Container, gate: str | None, attachment: Attachment,
-          report: _socket.socket, attached: bool) -> None:
-    """Launch the shim and hear how the start went."""
-    try:
-        ledger.made(engine.root, "cgroup", container.cgroup, container.id)
-        engine.launcher(request(engine, container, gate, attached), report)
-        report.close()
-        attachment.answer()
-    except (LabError, OSError) as error:
-        from runtime.engine import repair
-
-        # A shim that could not start took back what it had made; one that was killed could not.
-        repair.take_back(container)
-        raise failed(container, error) from None
-
-
-def pair() -> tuple[Attachment, _socket.socket]:
-    """Our end and the shim's of its first connection."""
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX,
-                                      _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    return Attachment(ours), theirs
-
-
-def request(engine: Engine, container: Container, gate: str | None,
-            attached: bool) -> dict[str, Any]:
-    """What the shim has to know."""
-    config, host = container.config, container.config["HostConfig"]
-    disposable = bool(host.get("AutoRemove"))
-    return {
-        "id": container.id, "directory": container.directory, "run": container.run,
-        "cgroup": container.cgroup, "cache": f"{engine.root}/cache",
-        "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
-        "log": container.log_path, "events": f"{engine.root}/events.jsonl",
-        "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
-        "gate": gate, "attach": attached, "stdin": bool(config["Config"].get("OpenStdin")),
-        "stdin_once": bool(config["Config"].get("StdinOnce")),
-        # The name first: one whose owner has no directory is anybody's (names.py).
-        "remove": [f"{engine.root}/names/{container.name}", container.directory]
-        if disposable else None,
-    }
-
-
-def forget_last_run(container: Container) -> None:
-    """The evidence of the run before would explain the wrong death."""
-    for name in ("evidence.jsonl", "last-cgroup.json", "operations.jsonl"):
-        try:
-            os.unlink(f"{container.directory}/{name}")
-        except FileNotFoundError:
-            continue
-
-
-def failed(container: Container, error: LabError | OSError) -> LabError:
-    """Write down why it did not start, and say it as Docker does: 127, 126, else 128."""
-    if isinstance(error, OSError):
-        if not isinstance(error, KernelError):
-            error = KernelError("start the shim", error.errno or 0, error.filename or "")
-        said = LabError(f"{CHAIN}{error}")
-    else:
-        said = type(error)(f"{CHAIN}{error}")
-    code = error.exit_code if error.exit_code in (126, 127) else 128
-    said.exit_code = code if code != 128 else 125
-    if container.config["HostConfig"].get("AutoRemove"):
-        from runtime.engine import repair
-
-        repair.remove_files(container)
-        events.tell(container.places.root, "destroy", container.config)
-        return said
-    try:
-        container.write_state({**store.read_state(container.directory), "Status": "created",
-                               "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
-                               "ExitCode": code, "Error": str(said)})
-    except OSError:
-        return said  # a full disk; the old state says "created" as well
-    return said
 
 
 # ------------------------------------------------------------------ while it runs
@@ -160,7 +35,7 @@ def attach(engine: Engine, container: Container, logs: bool) -> Attachment:
     if status not in store.LIVE:
         container.check_whole()
         forget_attachment(engine, container)
-        attachment, report = pair()
+        attachment, report = connection.pair()
         engine.waiting[container.id] = (attachment, report)
         return attachment
     if status == "paused":
@@ -315,7 +190,7 @@ def remove(engine: Engine, container: Container, force: bool) -> None:
     try:
         with store.Lock(container.directory):
             # Looked at again: between look and lock a start may have come.
-            refuse_unless(settle(container) not in store.LIVE, container, "running")
+            refuse_unless(container.settle() not in store.LIVE, container, "running")
             repair.take_back(container)
             repair.remove_files(container)
     except NotFound:

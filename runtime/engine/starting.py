@@ -1,0 +1,123 @@
+"""start: get a container a shim, hear how it went, and take back what a failure left.
+
+Runs in the engine, under the container's lock. The program runs when this returns.
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.engine import connection, creation, events, ledger, spec, store
+from runtime.errors import Conflict, KernelError, LabError
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.engine.connection import Attachment
+    from runtime.engine.containers import Container
+    from runtime.engine.engine import Engine
+
+CHAIN = ("failed to create task for container: failed to create shim task: OCI runtime create "
+         "failed: unable to start container process: error during container init: ")
+
+
+def start(engine: Engine, container: Container, gate: str | None) -> None:
+    """Get it a shim, and wait until its program runs. Raises why it does not."""
+    creation.need_root()
+    attachment, report = engine.waiting.pop(container.id, (None, None))
+    if attachment is not None and attachment.closed:  # attached, and thought better of it
+        connection.discard(attachment, report)
+        attachment = report = None
+    attached = attachment is not None
+    try:
+        with store.Lock(container.directory):
+            status = container.settle()
+            if status == "running":
+                if attachment is not None:  # somebody else started it since we attached
+                    attachment.take_over(connection.conversation(container.run, {"do": "attach"}))
+                return
+            if status == "paused":
+                raise Conflict("cannot start a paused container, try unpause instead")
+            container.check_whole()
+            forget_last_run(container)
+            if attachment is None:
+                attachment, report = connection.pair()
+            assert report is not None
+            begin(engine, container, gate, attachment, report, attached)
+    finally:
+        if report is not None:
+            report.close()
+        if attachment is not None and not attached:
+            attachment.close()
+
+
+def begin(engine: Engine, container: Container, gate: str | None, attachment: Attachment,
+          report: _socket.socket, attached: bool) -> None:
+    """Launch the shim and hear how the start went."""
+    try:
+        ledger.made(engine.root, "cgroup", container.cgroup, container.id)
+        engine.launcher(request(engine, container, gate, attached), report)
+        report.close()
+        attachment.answer()
+    except (LabError, OSError) as error:
+        from runtime.engine import repair
+
+        # A shim that could not start took back what it had made; one that was killed could not.
+        repair.take_back(container)
+        raise failed(container, error) from None
+
+
+def request(engine: Engine, container: Container, gate: str | None,
+            attached: bool) -> dict[str, Any]:
+    """What the shim has to know."""
+    config, host = container.config, container.config["HostConfig"]
+    disposable = bool(host.get("AutoRemove"))
+    return {
+        "id": container.id, "directory": container.directory, "run": container.run,
+        "cgroup": container.cgroup, "cache": f"{engine.root}/cache",
+        "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
+        "log": container.log_path, "events": f"{engine.root}/events.jsonl",
+        "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
+        "gate": gate, "attach": attached, "stdin": bool(config["Config"].get("OpenStdin")),
+        "stdin_once": bool(config["Config"].get("StdinOnce")),
+        # The name first: one whose owner has no directory is anybody's (names.py).
+        "remove": [f"{engine.root}/names/{container.name}", container.directory]
+        if disposable else None,
+    }
+
+
+def forget_last_run(container: Container) -> None:
+    """The evidence of the run before would explain the wrong death."""
+    for name in ("evidence.jsonl", "last-cgroup.json", "operations.jsonl"):
+        try:
+            os.unlink(f"{container.directory}/{name}")
+        except FileNotFoundError:
+            continue
+
+
+def failed(container: Container, error: LabError | OSError) -> LabError:
+    """Write down why it did not start, and say it as Docker does: 127, 126, else 128."""
+    if isinstance(error, OSError):
+        if not isinstance(error, KernelError):
+            error = KernelError("start the shim", error.errno or 0, error.filename or "")
+        said = LabError(f"{CHAIN}{error}")
+    else:
+        said = type(error)(f"{CHAIN}{error}")
+    code = error.exit_code if error.exit_code in (126, 127) else 128
+    said.exit_code = code if code != 128 else 125
+    if container.config["HostConfig"].get("AutoRemove"):
+        from runtime.engine import repair
+
+        repair.remove_files(container)
+        events.tell(container.places.root, "destroy", container.config)
+        return said
+    try:
+        container.write_state({**store.read_state(container.directory), "Status": "created",
+                               "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
+                               "ExitCode": code, "Error": str(said)})
+    except OSError:
+        return said  # a full disk; the old state says "created" as well
+    return said

@@ -21,6 +21,7 @@ from typing import Any
 
 from textual.message import Message
 
+from lab.course import shell
 from lab.messages import CommandEnded, CommandOutput, CommandStarted
 from runtime.errors import LabError
 
@@ -90,8 +91,10 @@ class Commands:
 
     def _start(self, row: str, output: int) -> Any:
         """A fork of the spawner for a plain docker line, else a fresh process."""
-        env = environment(self.root)
-        words = argv(row)
+        env, words = environment(self.root), argv(row)
+        if row.startswith("docker "):
+            # Its messages begin with the name it was called by.
+            env["CONTAINER_LAB_PROGRAM"] = "docker"
         if self.spawner is not None and words[:4] == OURS:
             try:
                 return self.spawner.launch(words[4:], env, output)
@@ -113,23 +116,11 @@ def argv(row: str) -> list[str]:
 
 def environment(root: str | None) -> dict[str, str]:
     """The student's environment: `docker` first on PATH is this program."""
-    found = dict(os.environ)
-    found.update(shell_words(root))
-    return found
-
-
-def shell_words(root: str | None) -> dict[str, str]:
-    """What a student's shell gets on top: PATH and CONTAINER_LAB_ROOT."""
-    more: dict[str, str] = {}
-    if root:
-        more["CONTAINER_LAB_ROOT"] = root
-    shell: Any
     try:
-        from lab.course import shell
-    except ImportError:
-        return more
-    more.update(shell.environment(root))
-    return more
+        return shell.whole_environment(root)
+    except LabError:
+        # No place to put the link (a full disk, a read-only root): our own lines work without.
+        return dict(os.environ) | ({"CONTAINER_LAB_ROOT": root} if root else {})
 
 
 def shell_argv() -> list[str]:

@@ -86,6 +86,7 @@ class Lab(App[int]):
             self.screen.show(message.snapshot)
 
     def on_command_started(self, message: CommandStarted) -> None:
+        self.sampler.hurry()
         self._pass_on(message)
 
     def on_command_output(self, message: CommandOutput) -> None:

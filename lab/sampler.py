@@ -26,6 +26,7 @@ from runtime.inspect.source import Source, text
 
 TICK_S = 0.05
 SAMPLE_S = 0.1
+EAGER_S = 0.01
 LIST_S = 2.0
 HOST_S = 5.0
 
@@ -47,6 +48,7 @@ class Sampler:
         self._containers: tuple[Row, ...] = ()
         self._host = Host()
         self._list_due = self._host_due = self._sample_due = 0.0
+        self._eager_until = 0.0
         self._pidfd, self._pidfd_of = -1, 0
         self._last = Snapshot()
 
@@ -69,6 +71,11 @@ class Sampler:
             self._name, self._parts = name, parts
             self._sample_due = 0.0
             self.wake()
+
+    def hurry(self) -> None:
+        """A line has been sent off: what it does is wanted on the screen at once."""
+        self._eager_until = monotonic() + 2.0
+        self.wake()
 
     def wake(self) -> None:
         """Look now."""
@@ -95,7 +102,9 @@ class Sampler:
         if self._pidfd >= 0:
             poll.register(self._pidfd, select.POLLIN)
         alive = self._last.shown is not None and self._last.shown.row.alive
-        for fd, _ in poll.poll(int(TICK_S * 1000 if alive else SAMPLE_S * 1000)):
+        eager = monotonic() < self._eager_until
+        tick_s = EAGER_S if eager else TICK_S if alive else SAMPLE_S
+        for fd, _ in poll.poll(int(tick_s * 1000)):
             if fd == self._wake_read:
                 os.read(self._wake_read, 4096)
             else:

@@ -1,8 +1,8 @@
 """A small process that forks docker lines: `r` starts a container without starting Python first.
 
 Forked from the lab before Textual and before any thread (a threaded process must not fork and go
-on), with the command line and the engine already imported. It holds nothing; when it is gone, the
-lab starts a fresh Python for each line, which is only slower.
+on); it imports the command line and the engine while the lab imports Textual. It holds nothing;
+when it is gone, the lab starts a fresh Python for each line, which is only slower.
 
     lab ── seqpacket: {"argv": ["run", …], "env": {…}} + the write end of a pipe ──► spawner
     spawner ── fork: stdin /dev/null, stdout and stderr the pipe, main(argv), _exit(code)
@@ -31,9 +31,6 @@ class Spawner:
     @classmethod
     def start(cls) -> Spawner:
         """Fork it. Only in a process without threads."""
-        import runtime.client.cli
-        import runtime.client.run  # noqa: F401  (imported here so that every fork has it)
-
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -96,6 +93,9 @@ def serve(sock: socket.socket) -> NoReturn:
 
     try:
         os.setsid()
+        import runtime.client.cli
+        import runtime.client.run  # noqa: F401  (imported here so that every fork has it)
+
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         null = os.open(os.devnull, os.O_RDWR)

@@ -162,7 +162,7 @@ class FreeScreen(LiveScreen):
 
     def _do(self, text: str) -> None:
         if not self.lab.commands.run([text]):
-            self._say(f"still running: {self.lab.commands.busy}")
+            self.tell(f"still running: {self.lab.commands.busy}")
 
     def action_stop(self) -> None:
         self._on_chosen("docker stop {}")
@@ -182,7 +182,7 @@ class FreeScreen(LiveScreen):
             return
         if self.asking != self.chosen:
             self.asking = self.chosen
-            self._say(f"d again destroys {self.chosen}: its processes, its writes, its log")
+            self.tell(f"d again destroys {self.chosen}: its processes, its writes, its log")
             return
         self.asking = ""
         self._on_chosen("docker rm -f {}")
@@ -245,14 +245,14 @@ class FreeScreen(LiveScreen):
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""
         if isinstance(message, CommandStarted):
-            self._say(f"$ {message.line}")
+            self.tell(f"$ {message.line}")
         elif isinstance(message, CommandOutput):
             told = clean(message.text)
             if told:
-                self._say(told[-1])
+                self.tell(told[-1])
         elif message.exit_code:
-            self._say(f"{self.said[-1] if self.said else message.line}   exit {message.exit_code}")
+            self.tell(f"{self.said[-1] if self.said else message.line}   exit {message.exit_code}")
 
-    def _say(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         self.said = (text,)
         self.paint()

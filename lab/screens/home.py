@@ -7,6 +7,7 @@ of another one: what should come first stands beside it, and the student decides
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -50,7 +51,12 @@ class HomeScreen(LabScreen):
         ids = [lesson.id for lesson in self.lessons]
         self.at = ids.index(last) if last in ids else 0
         # Not yet: its imports and its probes would hold back the first paint.
-        self.set_timer(1.0, self.lab.examine)
+        self.set_timer(1.0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        gc.enable()
+        gc.freeze()
+        self.lab.examine()
 
     def on_screen_resume(self) -> None:
         self.paint()

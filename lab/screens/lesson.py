@@ -248,7 +248,7 @@ class LessonScreen(LiveScreen):
                     stepper.step.kind, "the checks above are not met yet; h gives a hint")
         if stepper.step.kind == "watch" and self._asks():
             what = "choose with the digits, then enter"
-        self._tell(f"Not yet: {what}. n again goes on without.")
+        self.tell(f"Not yet: {what}. n again goes on without.")
 
     def action_back(self) -> None:
         """The step before, to read again."""
@@ -258,7 +258,7 @@ class LessonScreen(LiveScreen):
     def action_hint(self) -> None:
         """One more hint."""
         if self.stepper.hint() is None:
-            self._tell("There are no more hints here.")
+            self.tell("There are no more hints here.")
         self.paint()
 
     def action_lock(self) -> None:
@@ -273,7 +273,7 @@ class LessonScreen(LiveScreen):
             else:
                 self._answered(key, self.stepper.answer(key))
         except LabError as error:
-            self._tell(str(error))
+            self.tell(str(error))
         self.paint()
 
     def _answered(self, key: str, result: Any) -> None:
@@ -337,7 +337,7 @@ class LessonScreen(LiveScreen):
         try:
             self.answer = self.stepper.answer(event.value.strip())
         except LabError as error:
-            self._tell(str(error))
+            self.tell(str(error))
         if self.stepper.passed:
             self.query_one("#answer", Input).add_class("gone")
         self.set_focus(None)
@@ -379,11 +379,11 @@ class LessonScreen(LiveScreen):
         """Run the lines of this step, for real."""
         lines = self.stepper.commands()
         if not lines:
-            self._tell("This step has no command line; e gives you a shell.")
+            self.tell("This step has no command line; e gives you a shell.")
         elif not all(self.stepper.passed_step(one) for one in self.stepper.step.needs):
-            self._tell("First your prediction: b goes back to it.")
+            self.tell("First your prediction: b goes back to it.")
         elif not self.lab.commands.run(lines):
-            self._tell(f"Still running: {self.lab.commands.busy}")
+            self.tell(f"Still running: {self.lab.commands.busy}")
         else:
             named = _NAMED.findall(lines[0])
             self.chosen_name = ""
@@ -436,23 +436,23 @@ class LessonScreen(LiveScreen):
         """Say what a reset destroys, and do it when asked again."""
         if self.asking_reset:
             self.asking_reset = False
-            self._tell("Resetting …")
+            self.tell("Resetting …")
             self.run_worker(self._reset, thread=True, group="reset", exit_on_error=False)
             return
         doomed = self.stepper.preview_reset("lesson")
         self.asking_reset = True
         what = ", ".join(doomed) if doomed else "nothing on this host, only your answers here"
-        self._tell(f"x again resets this lesson and destroys: {what}.")
+        self.tell(f"x again resets this lesson and destroys: {what}.")
 
     def _reset(self) -> None:
         try:
             self.stepper.reset("lesson")
         except (LabError, OSError) as error:
-            self.app.call_from_thread(self._tell, str(error))
+            self.app.call_from_thread(self.tell, str(error))
             return
         self.app.call_from_thread(self._enter)
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         self.notice = (text,)
         self.paint()
 

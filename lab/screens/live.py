@@ -125,27 +125,28 @@ class LiveScreen(LabScreen):
 
     def action_shell(self) -> None:
         """A shell on the host; the lab waits behind it."""
-        self._suspended(shell_argv(), "host")
+        self._suspended(shell_argv(), "the host: docker is container-lab here")
 
     def action_shell_inside(self) -> None:
         """A shell inside the container that is shown."""
         view = self.lab.snapshot.shown
         if view is None or view.row.status != "running":
-            self._refuse("nothing runs to have a shell in")
+            self.tell("nothing runs to have a shell in")
             return
-        self._suspended(inside_argv(view.row.name), view.row.name)
+        self._suspended(inside_argv(view.row.name), f"inside {view.row.name}")
 
     def _suspended(self, argv: list[str], where: str) -> None:
+        """Give the terminal to a shell, and take it back when that has ended."""
         env = environment(self.lab.root)
         try:
             with self.app.suspend():
-                print(f"\n  {where}: docker is container-lab here. exit or ctrl+d goes back.\n",
-                      flush=True)
+                print(f"\n  {where}. exit or ctrl+d goes back.\n", flush=True)
                 subprocess.run(argv, env=env, check=False)
         except (SuspendNotSupported, OSError) as error:
-            self._refuse(f"no shell here: {error}")
+            self.tell(f"no shell here: {error}")
         self.lab.sampler.wake()
         self.refresh(layout=True)
 
-    def _refuse(self, text: str) -> None:
-        self.notify(text, timeout=4)
+    def tell(self, text: str) -> None:
+        """Say something to the student; each screen has a place for it."""
+        raise NotImplementedError

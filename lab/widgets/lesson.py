@@ -192,8 +192,20 @@ def _output(view: LessonView, width: int) -> list[Line]:
         tail = Span(f"exit {code} ", "calm" if code == 0 else "pressure")
     words = fit(command, max(10, width - 14)).rstrip()
     rows = [BLANK, line(Span(" $ ", "dim", "output"), Span(words, "dim"), right=[tail])]
-    return rows + [line(Span(f" {G.upright} ", "rule"), Span(text, "text"))
-                   for text in view.output[-MOST_OUTPUT:]]
+    for text in view.output[-MOST_OUTPUT:]:
+        rows += [line(Span(f" {G.upright} ", "rule"), Span(part, "text"))
+                 for part in folded(text, max(10, width - 5))[:MOST_OUTPUT]]
+    return rows
+
+
+def folded(text: str, width: int) -> list[str]:
+    """A printed line in pieces of at most `width`, broken at spaces where there are any."""
+    pieces = [""]
+    for word in text.split(" "):
+        if pieces[-1] and cell_len(pieces[-1]) + cell_len(word) + 1 > width:
+            pieces.append("")
+        pieces[-1] += f" {word}" if pieces[-1] else word
+    return pieces
 
 
 def _said(view: LessonView, width: int) -> list[Line]:

@@ -19,7 +19,7 @@ from textual.app import App
 from lab.commands import Commands
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
 from lab.sampler import Sampler
-from lab.screens.screen import LabScreen
+from lab.screens.screen import LabScreen, while_it_stands
 from lab.snapshot import Snapshot
 from lab.theme import PALETTES, textual_theme
 from runtime.errors import LabError
@@ -78,12 +78,14 @@ class Lab(App[int]):
         for screen in self.screen_stack:
             tell = getattr(screen, "examined", None)
             if tell is not None:
-                tell()
+                with while_it_stands():
+                    tell()
 
     def on_sampled(self, message: Sampled) -> None:
         self.snapshot = message.snapshot
         if isinstance(self.screen, LabScreen):
-            self.screen.show(message.snapshot)
+            with while_it_stands():
+                self.screen.show(message.snapshot)
 
     def on_command_started(self, message: CommandStarted) -> None:
         self.sampler.hurry()
@@ -101,7 +103,8 @@ class Lab(App[int]):
         for screen in self.screen_stack:
             hear = getattr(screen, "hear", None)
             if hear is not None:
-                hear(message)
+                with while_it_stands():
+                    hear(message)
 
     def _on_exit_app(self) -> Any:
         self.close()

@@ -29,7 +29,11 @@ from lab.program import Lab
 from runtime.engine.engine import Engine
 from runtime.inspect.source import Live
 
-NARROW, WIDE = (80, 24), (160, 45)
+# Which pictures are taken at which size: the main design, and a window of one's own.
+PICTURES = {
+    (80, 24): frozenset({"home", "lesson-predict", "why", "namespaces", "processes"}),
+    (120, 36): frozenset({"lesson-throttled", "lesson-oom", "mounts", "hood"}),
+}
 
 
 class Studio:
@@ -59,6 +63,8 @@ class Studio:
     async def shoot(self, name: str, settle_s: float = 1.3) -> None:
         """Keep what is on the screen; bright values have calmed down by then."""
         assert self.pilot is not None
+        if name not in PICTURES[self.size]:
+            return
         await self.pilot.pause(settle_s)
         picture = self.lab.export_screenshot(title="container-lab", simplify=True)
         with open(os.path.join(self.folder, f"{name}.svg"), "w") as file:
@@ -76,38 +82,38 @@ def self_contained(picture: str) -> str:
     return re.sub(r"@font-face\s*\{[^}]*\}", "", picture)
 
 
-async def limits(studio: Studio, tag: str) -> None:
+async def limits(studio: Studio) -> None:
     """The lesson on limits: throttled, then killed."""
     await studio.press("right", "enter", "n")
     await studio.press("3", "right")
-    await studio.shoot(f"predict-{tag}", 0.3)
+    await studio.shoot("lesson-predict", 0.3)
     await studio.press("enter", "n", "r")
     await studio.until(lambda: studio.lab.screen.stepper.passed)  # type: ignore[attr-defined]
     await studio.until(lambda: len(studio.lab.snapshot.shown.points) > 40  # type: ignore[union-attr]
                        and studio.verdict() == "THROTTLED")
-    await studio.shoot(f"throttled-{tag}")
+    await studio.shoot("lesson-throttled")
     await studio.press("n", "n", "n", "2", "right", "enter", "n", "r")
     await studio.until(lambda: studio.verdict() == "OOM")
     await studio.until(lambda: studio.lab.screen.stepper.passed)  # type: ignore[attr-defined]
-    await studio.shoot(f"oom-{tag}")
+    await studio.shoot("lesson-oom")
     await studio.press("w")
-    await studio.shoot(f"why-{tag}", 0.3)
+    await studio.shoot("why", 0.3)
     await studio.press("w", "q")
 
 
-async def story(studio: Studio, tag: str) -> None:
+async def story(studio: Studio) -> None:
     """Home, the lesson, the panes, the free lab."""
     async with studio.lab.run_test(size=studio.size) as pilot:
         studio.pilot = pilot
         await studio.until(lambda: bool(studio.lab.snapshot.host.release))
         await studio.until(lambda: studio.lab.report is not None)
-        await studio.shoot(f"home-{tag}", 0.3)
-        await limits(studio, tag)
+        await studio.shoot("home", 0.3)
+        await limits(studio)
         await studio.press("f", "down")
         await studio.until(lambda: studio.verdict() in ("THROTTLED", "RUN"))
         for key, pane in (("2", "namespaces"), ("3", "mounts"), ("5", "processes"), ("6", "hood")):
             await studio.press(key)
-            await studio.shoot(f"{pane}-{tag}")
+            await studio.shoot(pane)
 
 
 def main(arguments: list[str]) -> int:
@@ -119,10 +125,10 @@ def main(arguments: list[str]) -> int:
         print("container-lab: pictures show real containers, and those need root", file=sys.stderr)
         return 1
     os.makedirs(arguments[0], exist_ok=True)
-    for size, tag in ((NARROW, "80x24"), (WIDE, "160x45")):
+    for size in PICTURES:
         root = tempfile.mkdtemp(prefix="shots", dir="/tmp")
         try:
-            asyncio.run(story(Studio(root, arguments[0], size), tag))
+            asyncio.run(story(Studio(root, arguments[0], size)))
         finally:
             tidy(root)
     return 0

@@ -21,7 +21,7 @@ from textual.widgets import Input
 from lab import actions
 from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
 from lab.screens.live import LiveScreen
-from lab.screens.screen import TooSmall, rule
+from lab.screens.screen import TooSmall, rule, while_it_stands
 from lab.snapshot import Snapshot
 from lab.widgets.hood import HoodPane
 from lab.widgets.lesson import SURE, LessonPanel, LessonView
@@ -428,7 +428,8 @@ class LessonScreen(LiveScreen):
             return
         if message.results != self.results:
             self.results = message.results
-            self.paint()
+            with while_it_stands():
+                self.paint()
 
     # Reset
 

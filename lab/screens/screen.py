@@ -6,10 +6,12 @@ screens are the luxury. Below 60×18 nothing true fits, and the screen says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from lab import actions
@@ -84,10 +86,11 @@ class LabScreen(Screen[None]):
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
-        self.paint()
-        for small in self.query(TooSmall):
-            small.rebuild()
-        self.look()
+        with while_it_stands():
+            self.paint()
+            for small in self.query(TooSmall):
+                small.rebuild()
+            self.look()
 
     def paint(self) -> None:
         """Write the lines that do not come from the kernel: the keys."""
@@ -119,6 +122,15 @@ class LabScreen(Screen[None]):
     def action_theme(self) -> None:
         """Dark or light."""
         self.app.theme = "lab-light" if self.app.theme == "lab-dark" else "lab-dark"
+
+
+@contextmanager
+def while_it_stands() -> Iterator[None]:
+    """A message may reach a screen whose widgets are not there yet, or no more: then it is late."""
+    try:
+        yield
+    except NoMatches:
+        pass
 
 
 def rule(title: str = "", right: str = "") -> Line:

@@ -375,6 +375,21 @@ def test_both_themes_and_no_colour(lab, shown):
     run(story, lab, (80, 24))
 
 
+def test_a_snapshot_that_comes_too_early_or_too_late_breaks_nothing(lab, shown):
+    async def story(pilot):
+        screen = FreeScreen()
+        pushed = lab.push_screen(screen)
+        lab.on_sampled(Sampled(shown))
+        await pushed
+        await settle(pilot, shown)
+        lab.post_message(Sampled(shown))
+        await screen.remove_children()
+        lab.on_sampled(Sampled(shown))
+        assert lab.failure == ""
+
+    run(story, lab, (80, 24))
+
+
 def test_only_what_is_seen_is_read(lab, shown):
     async def story(pilot):
         await open_limits(pilot, shown)

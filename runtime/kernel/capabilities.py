@@ -6,8 +6,7 @@ Sources: capabilities(7), capset(2), PR_CAPBSET_DROP and PR_CAP_AMBIENT of prctl
 
 from __future__ import annotations
 
-import ctypes
-
+from runtime.kernel import foreign
 from runtime.kernel.libc import check, libc, number, syscall
 from runtime.trace.operation import operation
 
@@ -44,12 +43,12 @@ def mask_of(names: list[str]) -> Mask:
     return Mask(mask)
 
 
-class _Header(ctypes.Structure):  # struct __user_cap_header_struct
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+class _Header(foreign.Structure):  # struct __user_cap_header_struct
+    _fields_ = [("version", foreign.c_uint32), ("pid", foreign.c_int)]
 
 
-class _Data(ctypes.Structure):  # struct __user_cap_data_struct, two of them for 64 bits
-    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+class _Data(foreign.Structure):  # struct __user_cap_data_struct, two of them for 64 bits
+    _fields_ = [(name, foreign.c_uint32) for name in ("effective", "permitted", "inheritable")]
 
 
 def bounding() -> Mask:
@@ -83,7 +82,7 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
         _Data(effective & low, permitted & low, inheritable & low),
         _Data(effective >> high, permitted >> high, inheritable >> high),
     )
-    check(syscall(number("capset"), ctypes.byref(header), ctypes.byref(data)), "capset",
+    check(syscall(number("capset"), foreign.byref(header), foreign.byref(data)), "capset",
           f"effective {effective:x}")
 
 

@@ -7,19 +7,22 @@ Sources: open(2), mkdir(2), symlink(2), chown(2), chdir(2), and per file proc(5)
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import os
+import stat
 
 from runtime.errors import KernelError
+from runtime.kernel import foreign
 from runtime.kernel.libc import NR_openat2, char_p, check, encode, int_, syscall, ulong
 from runtime.trace.operation import operation
 
 
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+MOST_TEXT = 1 << 20
 
 
-class open_how(ctypes.Structure):  # noqa: N801  (struct open_how of linux/openat2.h)
-    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+class open_how(foreign.Structure):  # noqa: N801  (struct open_how of linux/openat2.h)
+    _fields_ = [(name, foreign.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
 def open_in_root(root_fd: int, path: str, flags: int) -> int:
@@ -28,8 +31,8 @@ def open_in_root(root_fd: int, path: str, flags: int) -> int:
     The descriptor is close-on-exec. Raises KernelError.
     """
     how = open_how(flags=flags | os.O_CLOEXEC, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    return check(syscall(NR_openat2, int_(root_fd), char_p(encode(path)), ctypes.byref(how),
-                         ulong(ctypes.sizeof(how))), "openat2", path)
+    return check(syscall(NR_openat2, int_(root_fd), char_p(encode(path)), foreign.byref(how),
+                         ulong(foreign.sizeof(how))), "openat2", path)
 
 
 class Opened(str):
@@ -163,6 +166,32 @@ def write_open_control(fd: int, text: str, path: str) -> None:
         os.write(fd, text.encode())
     except OSError as error:
         raise KernelError("write_control", error.errno or 0, f"{text!r} to {path}") from None
+
+
+def read_in_root(root: str, path: str) -> str | None:
+    """The text of a regular file below `root`, as if that were "/"; None when nothing is there.
+
+    For files that a stranger made. What is no regular file reads as "": opening a fifo would never
+    return, reading /dev/zero never end, and a link stays inside. No more than MOST_TEXT is read.
+    """
+    try:
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = open_in_root(root_fd, path.lstrip("/"), os.O_PATH)
+        finally:
+            os.close(root_fd)
+    except OSError as error:
+        return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else ""
+    try:
+        # Looked at before it is opened for reading, for opening alone can already wait, or act.
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        with open(f"/proc/self/fd/{fd}", "rb", buffering=0) as file:
+            return (file.read(MOST_TEXT) or b"").decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
 
 
 def read(path: str) -> str | None:

@@ -8,17 +8,17 @@ are in `NUMBERS` by machine.
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from runtime.errors import KernelError, Unsupported
+from runtime.kernel import foreign
 
-# PyDLL keeps the interpreter's lock during the call. We are single-threaded where it matters, and a
+# It keeps the interpreter's lock during a call. We are single-threaded where it matters, and a
 # process that clone3 makes must not come back into Python without the lock it believes to hold.
-libc = ctypes.PyDLL(None, use_errno=True)
+libc = foreign.Library()
 
-int_, ulong, char_p, void_p = ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_void_p
-long_ = ctypes.c_long
+int_, ulong, char_p, void_p = foreign.c_int, foreign.c_ulong, foreign.c_char_p, foreign.c_void_p
+long_ = foreign.c_long
 
 libc.syscall.restype = long_
 libc.mount.argtypes = (char_p, char_p, char_p, ulong, char_p)
@@ -26,8 +26,8 @@ libc.umount2.argtypes = (char_p, int_)
 libc.unshare.argtypes = (int_,)
 libc.setns.argtypes = (int_, int_)
 libc.prctl.argtypes = (int_, ulong, ulong, ulong, ulong)
-libc.sethostname.argtypes = (char_p, ctypes.c_size_t)
-libc.setdomainname.argtypes = (char_p, ctypes.c_size_t)
+libc.sethostname.argtypes = (char_p, foreign.c_size_t)
+libc.setdomainname.argtypes = (char_p, foreign.c_size_t)
 
 NUMBERS = {
     "x86_64": {"pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317, "bpf": 321,
@@ -56,7 +56,7 @@ def encode(text: str | None) -> bytes | None:
 def check(result: int, doing: str, target: str = "", hint: str = "") -> int:
     """The result of a call, or KernelError with what we were doing and to what."""
     if result < 0:
-        raise KernelError(doing, ctypes.get_errno(), target, hint)
+        raise KernelError(doing, foreign.get_errno(), target, hint)
     return result
 
 

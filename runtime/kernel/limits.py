@@ -6,8 +6,7 @@ getrlimit(2); raising a hard limit needs CAP_SYS_RESOURCE. Sources: getrlimit(2)
 
 from __future__ import annotations
 
-import ctypes
-
+from runtime.kernel import foreign
 from runtime.kernel.libc import check, int_, libc
 from runtime.trace.operation import operation
 
@@ -22,8 +21,8 @@ INFINITY = (1 << 64) - 1
 
 
 
-class rlimit(ctypes.Structure):  # noqa: N801  (struct rlimit of getrlimit(2))
-    _fields_ = [("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64)]
+class rlimit(foreign.Structure):  # noqa: N801  (struct rlimit of getrlimit(2))
+    _fields_ = [("soft", foreign.c_uint64), ("hard", foreign.c_uint64)]
 
 
 @operation("setrlimit(2)")
@@ -34,5 +33,5 @@ def setrlimit(kind: str, soft: int, hard: int) -> None:
     another root can no longer import. RLIM_INFINITY is 2⁶⁴−1, also given as −1. getrlimit(2)
     """
     limit = rlimit(soft & INFINITY, hard & INFINITY)
-    check(libc.setrlimit(int_(RLIMITS[kind]), ctypes.byref(limit)), "setrlimit",
+    check(libc.setrlimit(int_(RLIMITS[kind]), foreign.byref(limit)), "setrlimit",
           f"{kind} {soft}:{hard}")

@@ -7,8 +7,7 @@ Sources: mount(2), pivot_root(2), mount_namespaces(7), Documentation/filesystems
 
 from __future__ import annotations
 
-import ctypes
-
+from runtime.kernel import foreign
 from runtime.kernel.libc import (
     NR_mount_setattr, char_p, check, encode, int_, libc, number, syscall, ulong,
 )
@@ -84,8 +83,8 @@ def mount(source: str | None, target: str, kind: str | None = None,
           "mount", f"{kind or source or Flags(flags)} on {target}")
 
 
-class mount_attr(ctypes.Structure):  # noqa: N801  (struct mount_attr of linux/mount.h)
-    _fields_ = [(name, ctypes.c_uint64)
+class mount_attr(foreign.Structure):  # noqa: N801  (struct mount_attr of linux/mount.h)
+    _fields_ = [(name, foreign.c_uint64)
                 for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
 
 
@@ -101,8 +100,8 @@ def mount_setattr(target: str, set_attributes: int, recursive: bool = False,
         clear |= MOUNT_ATTR__ATIME
     attributes = mount_attr(attr_set=set_attributes, attr_clr=clear)
     check(syscall(NR_mount_setattr, int_(AT_FDCWD), char_p(encode(target)),
-                  ctypes.c_uint(AT_RECURSIVE if recursive else 0), ctypes.byref(attributes),
-                  ulong(ctypes.sizeof(attributes))), "mount_setattr", target)
+                  foreign.c_uint(AT_RECURSIVE if recursive else 0), foreign.byref(attributes),
+                  ulong(foreign.sizeof(attributes))), "mount_setattr", target)
 
 
 @operation("umount2(2)")

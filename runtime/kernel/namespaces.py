@@ -7,9 +7,9 @@ Sources: namespaces(7), clone(2), user_namespaces(7), time_namespaces(7).
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from runtime.kernel import foreign
 from runtime.kernel.libc import NR_clone3, check, int_, libc, syscall, ulong
 from runtime.trace.operation import operation
 
@@ -48,8 +48,8 @@ class Flags(int):
     __repr__ = __str__
 
 
-class clone_args(ctypes.Structure):  # noqa: N801  (struct clone_args of linux/sched.h)
-    _fields_ = [(name, ctypes.c_uint64) for name in (
+class clone_args(foreign.Structure):  # noqa: N801  (struct clone_args of linux/sched.h)
+    _fields_ = [(name, foreign.c_uint64) for name in (
         "flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size", "tls",
         "set_tid", "set_tid_size", "cgroup")]
 
@@ -69,10 +69,10 @@ def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
     pidfd = int_(-1)
     arguments = clone_args(
         flags=flags | CLONE_PIDFD | (CLONE_INTO_CGROUP if cgroup_fd is not None else 0),
-        pidfd=ctypes.addressof(pidfd), exit_signal=0 if flags & CLONE_PARENT else SIGCHLD,
+        pidfd=foreign.addressof(pidfd), exit_signal=0 if flags & CLONE_PARENT else SIGCHLD,
         cgroup=cgroup_fd or 0,
     )
-    pid = check(syscall(NR_clone3, ctypes.byref(arguments), ulong(ctypes.sizeof(arguments))),
+    pid = check(syscall(NR_clone3, foreign.byref(arguments), ulong(foreign.sizeof(arguments))),
                 "clone3", flag_names(flags))
     return (pid, pidfd.value) if pid else (0, -1)
 

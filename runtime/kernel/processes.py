@@ -7,10 +7,10 @@ Sources: prctl(2), pidfd_open(2), pidfd_send_signal(2), close_range(2), proc_pid
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from runtime.errors import KernelError
+from runtime.kernel import foreign
 from runtime.kernel.libc import (
     NR_close_range, NR_pidfd_open, NR_pidfd_send_signal, check, int_, libc, number, syscall, ulong,
     void_p,
@@ -48,7 +48,7 @@ def set_dumpable(on: bool) -> None:
 def join_session_keyring() -> None:
     """Take a new, empty session keyring: keys, unlike files, are inherited unseen. keyctl(2)"""
     result = syscall(number("keyctl"), int_(KEYCTL_JOIN_SESSION_KEYRING), void_p(None))
-    if result < 0 and ctypes.get_errno() != ENOSYS:  # a kernel without keys has none to hide
+    if result < 0 and foreign.get_errno() != ENOSYS:  # a kernel without keys has none to hide
         check(result, "keyctl", "KEYCTL_JOIN_SESSION_KEYRING")
 
 

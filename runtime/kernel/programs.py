@@ -7,13 +7,17 @@ and goes when the directory goes. Sources: bpf(2), linux/bpf.h, Documentation/bp
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
 from runtime.errors import KernelError
+from runtime.kernel import foreign
 from runtime.kernel.libc import check, int_, number, syscall
 from runtime.trace.operation import operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 BPF_PROG_LOAD, BPF_PROG_ATTACH, BPF_PROG_GET_FD_BY_ID, BPF_PROG_QUERY = 5, 8, 13, 16
 BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE = 15, 6
@@ -28,24 +32,24 @@ MOVE_REGISTER, EXIT = 0xBF, 0x95
 JUMP_EQUAL, JUMP_NOT_EQUAL = 0x15, 0x55
 
 
-class load_attr(ctypes.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_LOAD)
-    _fields_ = [("prog_type", ctypes.c_uint32), ("insn_cnt", ctypes.c_uint32),
-                ("insns", ctypes.c_void_p), ("license", ctypes.c_char_p),
-                ("log_level", ctypes.c_uint32), ("log_size", ctypes.c_uint32),
-                ("log_buf", ctypes.c_void_p), ("kern_version", ctypes.c_uint32),
-                ("prog_flags", ctypes.c_uint32), ("prog_name", ctypes.c_char * 16),
-                ("prog_ifindex", ctypes.c_uint32), ("expected_attach_type", ctypes.c_uint32)]
+class load_attr(foreign.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_LOAD)
+    _fields_ = [("prog_type", foreign.c_uint32), ("insn_cnt", foreign.c_uint32),
+                ("insns", foreign.c_void_p), ("license", foreign.c_char_p),
+                ("log_level", foreign.c_uint32), ("log_size", foreign.c_uint32),
+                ("log_buf", foreign.c_void_p), ("kern_version", foreign.c_uint32),
+                ("prog_flags", foreign.c_uint32), ("prog_name", foreign.c_char * 16),
+                ("prog_ifindex", foreign.c_uint32), ("expected_attach_type", foreign.c_uint32)]
 
 
-class attach_attr(ctypes.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_ATTACH)
-    _fields_ = [(name, ctypes.c_uint32) for name in (
+class attach_attr(foreign.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_ATTACH)
+    _fields_ = [(name, foreign.c_uint32) for name in (
         "target_fd", "attach_bpf_fd", "attach_type", "attach_flags", "replace_bpf_fd")]
 
 
-class query_attr(ctypes.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_QUERY)
-    _fields_ = [("target_fd", ctypes.c_uint32), ("attach_type", ctypes.c_uint32),
-                ("query_flags", ctypes.c_uint32), ("attach_flags", ctypes.c_uint32),
-                ("prog_ids", ctypes.c_void_p), ("prog_cnt", ctypes.c_uint32)]
+class query_attr(foreign.Structure):  # noqa: N801  (union bpf_attr, of BPF_PROG_QUERY)
+    _fields_ = [("target_fd", foreign.c_uint32), ("attach_type", foreign.c_uint32),
+                ("query_flags", foreign.c_uint32), ("attach_flags", foreign.c_uint32),
+                ("prog_ids", foreign.c_void_p), ("prog_cnt", foreign.c_uint32)]
 
 
 def instruction(code: int, dst: int = 0, src: int = 0, offset: int = 0, value: int = 0) -> bytes:
@@ -53,11 +57,11 @@ def instruction(code: int, dst: int = 0, src: int = 0, offset: int = 0, value: i
     return struct.pack("=BBhi", code, src << 4 | dst, offset, value)
 
 
-def bpf(command: int, attributes: ctypes.Structure, doing: str, target: str = "",
+def bpf(command: int, attributes: foreign.Structure, doing: str, target: str = "",
         hint: str = "") -> int:
     """bpf(2) itself. Raises KernelError."""
-    return check(syscall(number("bpf"), int_(command), ctypes.byref(attributes),
-                         ctypes.c_uint(ctypes.sizeof(attributes))), f"bpf {doing}", target, hint)
+    return check(syscall(number("bpf"), int_(command), foreign.byref(attributes),
+                         foreign.c_uint(foreign.sizeof(attributes))), f"bpf {doing}", target, hint)
 
 
 @operation("bpf(2)")
@@ -66,10 +70,10 @@ def load_device_program(program: bytes) -> int:
 
     Raises KernelError: EPERM without CAP_SYS_ADMIN, EACCES or EINVAL with the verifier's last word.
     """
-    code = ctypes.create_string_buffer(program, len(program))
+    code = foreign.buffer(len(program), program)
     attributes = load_attr(
         prog_type=BPF_PROG_TYPE_CGROUP_DEVICE, insn_cnt=len(program) // 8,
-        insns=ctypes.addressof(code), license=b"Apache-2.0", prog_name=b"lab_devices",
+        insns=foreign.addressof(code), license=b"Apache-2.0", prog_name=b"lab_devices",
         expected_attach_type=BPF_CGROUP_DEVICE)
     what = f"device program of {len(program) // 8} instructions"
     try:
@@ -78,21 +82,22 @@ def load_device_program(program: bytes) -> int:
         if error.errno not in (13, 22):
             raise
         # Only now with the verifier's log: writing it costs more than the check.
-        log = ctypes.create_string_buffer(LOG_BYTES)
+        log = foreign.buffer(LOG_BYTES)
         attributes.log_level, attributes.log_size = 1, LOG_BYTES
-        attributes.log_buf = ctypes.addressof(log)
+        attributes.log_buf = foreign.addressof(log)
         said = [line for line in log_of(attributes, log) if not line.startswith("processed ")]
         raise KernelError("bpf BPF_PROG_LOAD", error.errno or 0, what,
                           said[-1] if said else "") from None
 
 
-def log_of(attributes: load_attr, log: ctypes.Array[ctypes.c_char]) -> list[str]:
+def log_of(attributes: load_attr, log: Any) -> list[str]:
     """What the verifier says of a program it refuses."""
     try:
         os.close(bpf(BPF_PROG_LOAD, attributes, "BPF_PROG_LOAD"))
     except KernelError:
         pass  # as before; this time it has said why
-    return log.value.decode("utf-8", "replace").splitlines()
+    said: bytes = log.value
+    return said.decode("utf-8", "replace").splitlines()
 
 
 @operation("bpf(2)")
@@ -120,16 +125,16 @@ def attach_device_program(directory: str, program_fd: int) -> None:
 
 def attached_device_programs(folder: int, directory: str) -> list[int]:
     """The ids of the programs at the group itself. BPF_PROG_QUERY"""
-    ids = (ctypes.c_uint32 * MOST_PROGRAMS)()
+    ids = (foreign.c_uint32 * MOST_PROGRAMS)()
     attributes = query_attr(target_fd=folder, attach_type=BPF_CGROUP_DEVICE,
-                            prog_ids=ctypes.addressof(ids), prog_cnt=MOST_PROGRAMS)
+                            prog_ids=foreign.addressof(ids), prog_cnt=MOST_PROGRAMS)
     bpf(BPF_PROG_QUERY, attributes, "BPF_PROG_QUERY of", directory)
     return list(ids[:attributes.prog_cnt])
 
 
 def program_by_id(ident: int) -> int:
     """A descriptor of a program in the kernel. BPF_PROG_GET_FD_BY_ID"""
-    class id_attr(ctypes.Structure):  # noqa: N801
-        _fields_ = [(name, ctypes.c_uint32) for name in ("prog_id", "next_id", "open_flags")]
+    class id_attr(foreign.Structure):  # noqa: N801
+        _fields_ = [(name, foreign.c_uint32) for name in ("prog_id", "next_id", "open_flags")]
 
     return bpf(BPF_PROG_GET_FD_BY_ID, id_attr(prog_id=ident), "BPF_PROG_GET_FD_BY_ID", str(ident))

@@ -7,8 +7,7 @@ Sources: seccomp(2), Documentation/userspace-api/seccomp_filter.rst.
 
 from __future__ import annotations
 
-import ctypes
-
+from runtime.kernel import foreign
 from runtime.kernel.libc import check, number, syscall
 from runtime.trace.operation import operation
 
@@ -16,8 +15,8 @@ SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_LOG = 2
 
 
-class sock_fprog(ctypes.Structure):  # noqa: N801
-    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+class sock_fprog(foreign.Structure):  # noqa: N801
+    _fields_ = [("len", foreign.c_ushort), ("filter", foreign.c_char_p)]
 
 
 @operation("seccomp(2)")
@@ -27,5 +26,6 @@ def set_filter(program: bytes, flags: int = 0) -> None:
     Needs no_new_privs or CAP_SYS_ADMIN (EACCES). More than 4096 instructions is EINVAL. seccomp(2)
     """
     argument = sock_fprog(len(program) // 8, program)
-    check(syscall(number("seccomp"), ctypes.c_uint(SECCOMP_SET_MODE_FILTER), ctypes.c_uint(flags),
-                  ctypes.byref(argument)), "seccomp", f"filter of {len(program) // 8} instructions")
+    check(syscall(number("seccomp"), foreign.c_uint(SECCOMP_SET_MODE_FILTER),
+                  foreign.c_uint(flags), foreign.byref(argument)), "seccomp",
+          f"filter of {len(program) // 8} instructions")

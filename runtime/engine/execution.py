@@ -52,7 +52,8 @@ def process(container: Container, body: dict[str, Any]) -> dict[str, Any]:
     if made["terminal"] and all(size):
         made["consoleSize"] = {"height": size[0], "width": size[1]}
     if body.get("User"):
-        read = users.reader([*container.config["Layers"], f"{container.directory}/upper"])
+        # Its own files as they are now, with what is mounted over them.
+        read = users.reader([f"/proc/{container.pid}/root"])
         made["user"] = users.resolve(body["User"], [], read)
     if body.get("Privileged"):
         rights = list(defaults.ALL_CAPABILITIES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Invalid
+from runtime.kernel import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,20 +22,18 @@ LARGEST = 2147483647
 
 
 def reader(layers: list[str]) -> Read:
-    """A function that reads a file as the container would see it; `layers` lowest first."""
+    """A function that reads a file as the container would see it; `layers` lowest first.
+
+    A link is followed as far as it stays in its layer; one into another layer counts as no file.
+    """
 
     def read(path: str) -> str:
         for layer in reversed(layers):
-            full = layer + path
-            try:
-                # A link could lead out of the layer, onto the host: then the file counts as none.
-                fd = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue
-            except OSError:
+            text = files.read_in_root(layer, path)
+            if text is not None:
+                return text
+            if os.path.lexists(layer + path):
                 return ""
-            with open(fd, encoding="utf-8", errors="replace") as file:
-                return file.read()
         return ""
 
     return read
@@ -62,9 +61,8 @@ def _root_groups(read: Read) -> list[int]:
 
 def _user(text: str, read: Read) -> tuple[int, int, str]:
     """(uid, gid, name) of a name or number; a number nobody has belongs to group 0."""
-    for line in read("/etc/passwd").splitlines():
-        fields = line.split(":")
-        if len(fields) >= 4 and text in (fields[0], fields[2]):
+    for fields in _fields(read("/etc/passwd"), 4):
+        if text in (fields[0], fields[2]) and fields[3].isdecimal():
             return int(fields[2]), int(fields[3]), fields[0]
     if text.isdecimal():
         return _in_range(text), 0, ""
@@ -72,9 +70,8 @@ def _user(text: str, read: Read) -> tuple[int, int, str]:
 
 
 def _group(text: str, read: Read, message: str) -> int:
-    for line in read("/etc/group").splitlines():
-        fields = line.split(":")
-        if len(fields) >= 3 and text == fields[0]:
+    for fields in _fields(read("/etc/group"), 3):
+        if text == fields[0]:
             return int(fields[2])
     if text.isdecimal():
         return _in_range(text)
@@ -82,8 +79,13 @@ def _group(text: str, read: Read, message: str) -> int:
 
 
 def _groups(read: Read) -> list[tuple[int, list[str]]]:
-    fields = [line.split(":") for line in read("/etc/group").splitlines()]
-    return [(int(each[2]), each[3].split(",")) for each in fields if len(each) >= 4]
+    return [(int(each[2]), each[3].split(",")) for each in _fields(read("/etc/group"), 4)]
+
+
+def _fields(text: str, least: int) -> list[list[str]]:
+    """The lines that are whole, in fields; the third is a number. NIS leaves others: "+:::"."""
+    lines = [line.split(":") for line in text.splitlines()]
+    return [each for each in lines if len(each) >= least and each[2].isdecimal()]
 
 
 def _in_range(text: str) -> int:

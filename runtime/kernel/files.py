@@ -177,21 +177,25 @@ def read_in_root(root: str, path: str) -> str | None:
     try:
         root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fd = open_in_root(root_fd, path.lstrip("/"), os.O_PATH)
+            # Looked at first, for to open a device can be to set it off; and not blocking, for
+            # the file may be exchanged meanwhile.
+            os.close(open_regular(root_fd, path, os.O_PATH))
+            fd = open_regular(root_fd, path, os.O_RDONLY | os.O_NONBLOCK)
         finally:
             os.close(root_fd)
     except OSError as error:
         return None if error.errno in (errno.ENOENT, errno.ENOTDIR) else ""
-    try:
-        # Looked at before it is opened for reading, for opening alone can already wait, or act.
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return ""
-        with open(f"/proc/self/fd/{fd}", "rb", buffering=0) as file:
-            return (file.read(MOST_TEXT) or b"").decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
+    with open(fd, "rb", buffering=0) as file:
+        return (file.read(MOST_TEXT) or b"").decode("utf-8", "replace")
+
+
+def open_regular(root_fd: int, path: str, flags: int) -> int:
+    """open_in_root of a regular file and of nothing else: EINVAL. Raises KernelError."""
+    fd = open_in_root(root_fd, path.lstrip("/"), flags)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
+        raise KernelError("read", errno.EINVAL, path, "no regular file")
+    return fd
 
 
 def read(path: str) -> str | None:

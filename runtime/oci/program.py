@@ -64,7 +64,7 @@ def environment(process: dict[str, Any]) -> dict[str, str]:
 
 def home(uid: int) -> str:
     """The home of the uid in the container's own /etc/passwd; "/" where it has none. passwd(5)"""
-    for line in (files.read("/etc/passwd") or "").splitlines():
+    for line in (files.read_in_root("/", "/etc/passwd") or "").splitlines():
         fields = line.split(":")
         if len(fields) >= 6 and fields[2] == str(uid):
             return fields[5] or "/"
@@ -85,7 +85,8 @@ def prepare(process: dict[str, Any], make: bool = True) -> str:
         files.fchdir(folder, process["cwd"])
     finally:
         os.close(folder)
-    return find(process["args"][0], environment(process).get("PATH", DEFAULT_PATH))
+    path = [entry[5:] for entry in process.get("env") or [] if entry.startswith("PATH=")]
+    return find(process["args"][0], path[-1] if path else DEFAULT_PATH)
 
 
 def open_directory(process: dict[str, Any]) -> int:

@@ -41,6 +41,26 @@ def test_the_user(tea, inside, engine):
         engine.exec(tea.id, {"Cmd": ["id"], "User": "nobody-at-all"})
 
 
+def test_the_user_by_the_files_as_they_are_now(tea, inside):
+    inside(tea.id, "sh", "-c", "echo guest:x:4321:4322::/: > /tmp/passwd; "
+           "mv /etc /etc2; ln -s /etc2 /etc; cat /tmp/passwd > /etc/passwd")
+    assert inside(tea.id, "sh", "-c", "id -u; id -g", User="guest").out == b"4321\n4322\n"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("trap", ["mkfifo /etc/passwd", "mknod /etc/passwd c 1 5"])
+def test_a_passwd_that_never_ends(tea, inside, engine, trap):
+    """HOME is looked up there, and so is --user; neither the shim nor a start may wait for it."""
+    assert inside(tea.id, "sh", "-c", f"rm /etc/passwd && {trap}").code == 0
+    assert inside(tea.id, "sh", "-c", "echo $HOME").out == b"/root\n"
+    with pytest.raises(Invalid, match="unable to find user student"):
+        inside(tea.id, "id", User="student")
+    engine.kill("tea")
+    engine.wait("tea")
+    engine.start("tea")
+    assert tea.status == "running"
+
+
 def test_the_same_namespaces_and_group(tea, engine, collect):
     """Compared from the host, by the kernel's links."""
     attachment = engine.exec(tea.id, {"Cmd": ["sh", "-c", "read x"], "AttachStdin": True})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
 from runtime.engine import users
@@ -51,15 +54,47 @@ def test_who_it_is_not(text, groups, words):
         users.resolve(text, groups, read)
 
 
-def test_the_topmost_layer_counts_and_no_link_is_followed(tmp_path):
+@pytest.mark.parametrize("line", ["+:::", "bad:x:no number:student", "bad:x::student", "bad:x:²:"])
+def test_lines_that_are_no_entries(line):
+    def odd(path: str) -> str:
+        return f"{line}\n{read(path)}{line}"
+
+    assert users.resolve("student:lab", [], odd)["gid"] == 2000
+    assert users.resolve("student", [], odd)["additionalGids"] == [10, 1001, 2000]
+    assert users.resolve("", [], odd)["additionalGids"] == [0, 10]
+
+
+def test_the_topmost_layer_counts_and_no_link_leads_out(tmp_path):
     low, top = tmp_path / "low", tmp_path / "top"
     for layer in (low, top):
         (layer / "etc").mkdir(parents=True)
-    (low / "etc/passwd").write_text("low")
-    (low / "etc/group").write_text("low")
+    for name in ("passwd", "group", "shadow"):
+        (low / "etc" / name).write_text("low")
+    (tmp_path / "secret").write_text("the host's")
     (top / "etc/passwd").write_text("top")
-    (top / "etc/group").symlink_to("/etc/group")
+    (top / "etc/group").symlink_to(tmp_path / "secret")
+    (top / "etc/shadow").symlink_to("/etc/passwd")
     look = users.reader([str(low), str(top)])
-    assert look("/etc/passwd") == "top"
+    assert look("/etc/passwd") == look("/etc/shadow") == "top"
     assert look("/etc/group") == "", "a link could lead onto the host"
     assert look("/etc/never") == ""
+
+
+def test_a_directory_that_is_a_link_leads_nowhere(tmp_path):
+    layer, outside = tmp_path / "layer", tmp_path / "host"
+    for folder in (layer, outside):
+        folder.mkdir()
+    (outside / "passwd").write_text("the host's")
+    (layer / "etc").symlink_to(outside)
+    assert users.reader([str(layer)])("/etc/passwd") == ""
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.kernel
+def test_what_is_no_file_is_not_read(tmp_path):
+    """A fifo would be waited for, and /dev/zero read, without an end."""
+    (tmp_path / "etc").mkdir()
+    os.mkfifo(tmp_path / "etc/passwd")
+    os.mknod(tmp_path / "etc/group", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    look = users.reader([str(tmp_path)])
+    assert look("/etc/passwd") == look("/etc/group") == ""

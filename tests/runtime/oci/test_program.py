@@ -56,7 +56,8 @@ def test_refused(folder: Path, name: str, kind: type[Exception], code: int, word
     ({"user": {"uid": 54321}}, {"HOME": "/"}), ({}, {"HOME": "/root"})])
 def test_the_environment(process: dict[str, Any], wanted: dict[str, str],
                          monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program.files, "read", lambda path: "root:x:0:0:root:/root:/bin/sh\nodd\n")
+    monkeypatch.setattr(program.files, "read_in_root",
+                        lambda root, path: "root:x:0:0:root:/root:/bin/sh\nodd\n")
     assert program.environment(process) == wanted
 
 

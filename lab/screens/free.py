@@ -34,12 +34,12 @@ def row_line(row: Row, width: int, here: bool, now_s: float) -> Line:
     """▸ ink  hog 200M        ✖ 137 OOM   4 s."""
     sign, word, role = state_of(row)
     since = row.finished_s if row.dead else row.started_s or row.created_s
-    room = max(6, width - 40)
+    room = max(6, width - 37)
     return line(
         Span(f" {G.here if here else ' '} ", "focus"),
         Span(fit(row.name, 14), "strong" if here else "text"),
         Span(fit(f" {row.command}", room), "dim"),
-        right=[Span(f" {sign} {word:<10}", role), Span(f"{age(now_s - since):>5} ", "dim")],
+        right=[Span(f" {sign} {word:<9}", role), Span(f"{age(now_s - since):>5} ", "dim")],
     )
 
 

@@ -157,7 +157,7 @@ class HomeScreen(LabScreen):
 
     def _continue(self) -> Line:
         host = self.lab.snapshot.host
-        told = self.told or self.lab.trouble
+        told = self.told or getattr(self.lab.progress, "notice", "") or self.lab.trouble
         if told:
             return line(Span(f" {told}", "pressure"))
         if not host.root:

@@ -98,9 +98,15 @@ class LessonScreen(LiveScreen):
             card=stepper.card() if step.kind in ("predict", "do") else None,
             phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
             passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
-            output=tuple(clean(self.output)), notice=self.notice,
+            output=tuple(clean(self.output)),
+            notice=self.notice or self._kept_notice(),
             hindrance=self.hindrance,
         )
+
+    def _kept_notice(self) -> tuple[str, ...]:
+        """That what was done could not be written down, as on a full disk."""
+        notice = getattr(self.lab.progress, "notice", "")
+        return (notice,) if notice and notice != self.lab.trouble else ()
 
     def _asks(self) -> bool:
         """Whether the step's question stands: that of a watch step comes after the start."""
@@ -145,7 +151,7 @@ class LessonScreen(LiveScreen):
 
     def unavailable(self) -> frozenset[str]:
         step, without = self.stepper.step, set()
-        if not self.stepper.commands():
+        if not self.stepper.commands() or self.stepper.passed:
             without.add("run")
         if len(self.stepper.hints_shown()) >= len(step.hints):
             without.add("hint")

@@ -198,7 +198,8 @@ def io_rows(usage: Usage) -> list[Line]:
 def with_plots(view: View, usage: Usage, rows: list[Line], width: int,
                height: int) -> list[Line]:
     """The numbers, with a plot under those of memory and under those of the CPU."""
-    each = max(3, min(12, (height - len(rows)) // 2))
+    # The rows that matter least are last; they scroll rather than press the plots flat.
+    each = max(4, min(12, (height - min(len(rows), 8)) // 2))
     memory, top = memory_columns(view, usage)
     cpu, ceiling = cpu_columns(view, usage)
     limit = usage.memory_max is not None

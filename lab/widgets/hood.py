@@ -111,7 +111,7 @@ def _path(values: Mapping[str, Any]) -> str:
     path = str(values["path"])
     parts = path.split("/")
     if path.startswith("/sys/fs/cgroup/") and len(parts) > 5:
-        return f"{parts[4]}/{G.ellipsis}/{parts[-1]}"
+        return "/".join([parts[4], *([G.ellipsis] if len(parts) > 6 else []), parts[-1]])
     return path
 
 

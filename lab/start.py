@@ -32,9 +32,12 @@ def main(arguments: list[str]) -> int:
     rest, root = global_root(arguments)
     word = rest[0] if rest else "lab"
     try:
-        if word not in OURS or word == "oci":
-            gc.disable()
-            return light(oci_word, rest) if word == "oci" else light(docker_word, arguments)
+        if word == "oci":
+            return light(oci_words, rest, "oci")
+        if word in ("run", "start"):
+            return light(start_words, arguments, "run")
+        if word not in OURS:
+            return light(docker_words, arguments, "")
         return own(word, rest[1:], root)
     except KeyboardInterrupt:
         return 130
@@ -44,34 +47,45 @@ def main(arguments: list[str]) -> int:
         return mistake(error)
 
 
-def light(run: Callable[[list[str]], int], arguments: list[str]) -> int:
+def light(run: Callable[[list[str]], int], arguments: list[str], pack: str) -> int:
     """Run a command that is short and imports little, and leave at once.
 
     Such a process makes no cycles worth collecting, and tearing its interpreter down takes 4 ms.
+    `pack` is the name of its modules' pack; what is not on the way to a container has none.
     """
+    gc.disable()
+    packed = None
+    if pack:
+        from runtime import packs
+
+        packed = packs.use(pack)
     code = run(arguments)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or 141
+    if packed is not None:
+        packed.keep()
     os._exit(code)
 
 
-def docker_word(arguments: list[str]) -> int:
+def docker_words(arguments: list[str]) -> int:
     """A command in Docker's words."""
-    rest, _ = global_root(arguments)  # its DIR is not the word
-    word = next((each for each in rest if not each.startswith("-")), "")
-    if word in ("run", "start"):
-        from runtime.shim import spare
-
-        spare.fork()
     from runtime.client import cli
 
     return cli.main(arguments)
 
 
-def oci_word(arguments: list[str]) -> int:
+def start_words(arguments: list[str]) -> int:
+    """One that starts a container: its shim gets ready beside it."""
+    from runtime.shim import spare
+
+    spare.fork()
+    return docker_words(arguments)
+
+
+def oci_words(arguments: list[str]) -> int:
     """The OCI runtime."""
     from runtime.oci import cli
 

@@ -56,11 +56,15 @@ def launch(spare: _socket.socket, request: dict[str, Any], report: _socket.socke
 def wait(sock: _socket.socket) -> None:
     """In the spare: get ready, then be the shim or nothing."""
     try:
+        from runtime import packs
+
+        pack = packs.use("shim")
         from runtime import documents
         from runtime.shim import becoming, shim
 
         becoming.detach()
         shim.preload()
+        pack.keep()
         data, ancillary, _, _ = sock.recvmsg(LARGEST, 64, _socket.MSG_CMSG_CLOEXEC)
         sock.close()
         if data and ancillary:

@@ -16,7 +16,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[2]
 
-# The whole of what each folder may use besides itself; all may use errors.py and documents.py.
+# The whole of what each folder may use besides itself; all may use errors, documents, packs.
 MAY_USE = {
     "lab": {"client", "engine", "shim", "image", "inspect", "oci", "cgroup", "kernel", "trace"},
     "client": {"engine", "image", "inspect"},
@@ -30,8 +30,9 @@ MAY_USE = {
     "trace": set(),
     "errors": set(),
     "documents": set(),
+    "packs": set(),
 }
-FREE = {"errors", "documents"}
+FREE = {"errors", "documents", "packs"}
 # oci/cli.py is `container-lab oci`; nobody but lab/start.py runs it, so lab may reach down to it.
 FILES = sorted(path for folder in ("lab", "runtime") for path in (HERE / folder).rglob("*.py"))
 MODULES = {".".join(path.relative_to(HERE).with_suffix("").parts): path for path in FILES}

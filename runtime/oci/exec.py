@@ -1,6 +1,6 @@
 """exec: one more process in a container that runs.
 
-Runs in the shim (start_process) and in the new process. It joins every namespace of the container's
+Runs in the shim (enter_container) and in the new process. It joins every namespace of the container's
 init through init's pidfd, its groups, and goes down to the same privileges; nothing else tells it
 from a child of init, but that its parent is outside (PPid 0 inside).
 
@@ -40,50 +40,77 @@ class Process:
         self.pid, self.pidfd, self.master = pid, pidfd, master
 
 
-def start_process(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
-                  stdio: tuple[int, int, int], filter_: bytes, flags: int) -> Process:
-    """Run config.json's process inside. Returns when execve succeeded; raises why not."""
+class Entering:
+    """A process on its way in, heard message by message; the shim has others to listen to.
+
+    Those inside see it before it is theirs, and may stop it (SIGSTOP) for as long as they like.
+    """
+
+    __slots__ = ("sock", "ready", "pid", "pidfd", "master", "failure")
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self.sock, self.ready = sock, False
+        self.pid, self.pidfd = 0, -1
+        self.master: int | None = None
+        self.failure: sync.ChildFailed | None = None
+
+    def hear(self) -> bool:
+        """Take one message. False at the end: its program runs, or never will.
+
+        To the end, also after an error: the joiner's word of the pid may come behind it.
+        """
+        message, fd = sync.receive(self.sock)
+        if message is None:
+            return False
+        if "pid" in message:
+            self.pid = message["pid"]
+            self.pidfd = processes.pidfd_open(self.pid)
+        if fd is not None:
+            self.master = fd
+        if "ready" in message:
+            self.ready = True
+            try:
+                sync.send(self.sock, {"go": "start"})
+            except BrokenPipeError:
+                pass  # killed meanwhile; its wait status tells
+        if "error" in message:
+            self.failure = sync.ChildFailed(message)
+        return True
+
+    def outcome(self) -> Process:
+        """After the end: the process, or raises why there is none."""
+        if self.failure is None and self.ready and self.pid:
+            self.sock.close()
+            return Process(self.pid, self.pidfd, self.master)
+        self.give_up()
+        raise self.failure or Conflict("join the container: killed on the way in")
+
+    def give_up(self) -> None:
+        """Kill it, wherever it is, and let go. Waited for it is with the orphans, if not now."""
+        self.sock.close()
+        if self.master is not None:
+            os.close(self.master)
+        if self.pid:
+            processes.pidfd_send_signal(self.pidfd, 9)
+            os.close(self.pidfd)
+            os.waitpid(self.pid, os.WNOHANG)
+
+
+def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
+                    stdio: tuple[int, int, int], filter_: bytes, flags: int) -> Entering:
+    """Send config.json's process inside. Returns while it is on its way."""
     ours, theirs = sync.pair()
     joiner = os.fork()
     if joiner == 0:
         ours.close()
         join_and_fork(process, init_pid, init_pidfd, group, stdio, filter_, flags, theirs)
     theirs.close()
-    try:
-        os.waitpid(joiner, 0)
-        return hear_out(ours)
-    finally:
-        ours.close()
-
-
-def hear_out(sock: _socket.socket) -> Process:
-    """The new process's pid and its way to execve, as messages until the socket ends."""
-    pid, pidfd, master = 0, -1, None
-    failure: sync.ChildFailed | None = None
-    # To the end, also after an error: the joiner's word of the pid may come behind it.
-    while True:
-        message, fd = sync.receive(sock)
-        if message is None:
-            break
-        if "pid" in message:
-            pid = message["pid"]
-            pidfd = processes.pidfd_open(pid)
-        if fd is not None:
-            master = fd
-        if "ready" in message:
-            sync.send(sock, {"go": "start"})
-        if "error" in message:
-            failure = sync.ChildFailed(message)
-    if failure is not None:
-        if pid:
-            os.close(pidfd)
-            os.waitpid(pid, 0)
-        if master is not None:
-            os.close(master)
-        raise failure
-    if not pid:
-        raise Conflict("join the container: its first process is gone")
-    return Process(pid, pidfd, master)
+    entering = Entering(ours)
+    # The joiner is in the host's PID namespace, out of reach of those inside, and soon gone.
+    os.waitpid(joiner, 0)
+    while not entering.pid and entering.hear():
+        continue  # what it said of the pid is there already
+    return entering
 
 
 def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,

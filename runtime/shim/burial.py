@@ -34,6 +34,7 @@ def bury(shim: Shim) -> None:
                        signal=signal, exit_code=code)
     # With a PID namespace of its own the kernel has killed the rest already.
     shim.group.kill()
+    execs.give_up(shim)
     for process, streams in list(shim.execs):
         execs.end(shim, process, streams)
     execs.let_go(shim, now=True)

@@ -8,7 +8,7 @@ nothing with it: whatever is wrong is an answer, never the end of the container.
 from __future__ import annotations
 
 from runtime import documents
-from runtime.errors import Conflict, Invalid, NotFound, to_data
+from runtime.errors import Conflict, Invalid, NotFound
 from runtime.kernel import processes
 from runtime.shim import execs, protocol
 from runtime.shim.streams import Client
@@ -67,9 +67,7 @@ def serve(shim: Shim, client: Client) -> None:
         for kind, payload in client.frames.feed(data):
             take(shim, client, kind, payload)
     except Exception as error:  # also a mistake of the client's must not end the container
-        cause = getattr(error, "cause", error)
-        client.send(protocol.message(b"R", {"error": to_data(cause)}))
-        client.done = True
+        client.refuse(error)
 
 
 def take(shim: Shim, client: Client, kind: bytes, payload: bytes) -> None:

@@ -19,7 +19,6 @@ import time
 
 from runtime import documents
 from runtime.cgroup import cgroup
-from runtime.errors import to_data
 from runtime.kernel import processes
 from runtime.oci import create as oci
 from runtime.oci import plan as oci_plan
@@ -92,6 +91,7 @@ class Shim:
         self.records = Records(request, self.evidence)
         self.log: Log | None = None
         self.streams = Streams(self.keep_output, once=request.get("stdin_once", False))
+        self.arriving: list[execs.Arrival] = []
         self.execs: list[tuple[Process, Streams]] = []
         # Ended, but something they started still holds their output: (until when, streams, code).
         self.leaving: list[tuple[float, Streams, int]] = []
@@ -188,9 +188,8 @@ class Shim:
         self.records.operations(operations)
         self.evidence.note("shim", "start failed", text=str(error))
         self.close_listener()
-        cause = getattr(error, "cause", error)
         self.report.sock.setblocking(True)
-        self.report.send(protocol.message(b"R", {"error": to_data(cause)}))
+        self.report.refuse(error)
 
     # ---------------------------------------------------------------- the loop
 
@@ -228,6 +227,8 @@ class Shim:
                 (select.POLLOUT if client.out else 0)
             if wanted:
                 poll.register(client.fd, wanted)
+        for arrival in self.arriving:
+            poll.register(arrival.fd, select.POLLIN)
         for process, _ in self.execs:
             poll.register(process.pidfd, select.POLLIN)
         for streams in self.all_streams():
@@ -247,34 +248,20 @@ class Shim:
             self.hear_oom()
         for streams in self.all_streams():
             streams.handle(ready)
+        news = [arrival for arrival in self.arriving if arrival.fd in ready]
+        for arrival in news:
+            execs.go_on(self, arrival)
         ended = [each for each in self.execs if each[0].pidfd in ready]
         for process, streams in ended:
             execs.end(self, process, streams)
-        if ended or self.children in ready:
-            self.reap_orphans()
+        if news or ended or self.children in ready:
+            execs.reap_orphans(self)
         execs.let_go(self)
         for client in [client for client in self.clients if client.fd in ready]:
             requests.serve(self, client)
         if self.listener is not None and self.listener.fileno() in ready:
             requests.accept(self)
         self.clients = [client for client in self.clients if not requests.dismissed(self, client)]
-
-    def reap_orphans(self) -> None:
-        """Wait for those who came to us as subreaper; with `--pid host` init's orphans do."""
-        try:
-            os.read(self.children, 4096)
-        except BlockingIOError:
-            pass  # after the end of an exec, which may have stood before them
-        ours = {self.init.pid, *(process.pid for process, _ in self.execs)}
-        while True:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            # One of ours is waited for where its pidfd is seen, and stands before the rest.
-            if found is None or found.si_pid in ours:
-                return
-            os.waitpid(found.si_pid, 0)
 
     def hear_oom(self) -> None:
         """The memory events may have changed."""
@@ -303,5 +290,3 @@ class Shim:
             self.listener.close()
             self.listener = None
         removal.remove_tree(self.request["run"])
-
-

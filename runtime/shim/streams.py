@@ -12,6 +12,7 @@ import os
 import select
 import time
 
+from runtime.errors import to_data
 from runtime.kernel import terminals
 from runtime.shim import protocol
 
@@ -61,6 +62,12 @@ class Client:
                 self.done = True
                 return
             del self.out[:sent]
+
+    def refuse(self, error: BaseException) -> None:
+        """Say why not, and be done with it."""
+        cause = getattr(error, "cause", error)
+        self.send(protocol.message(b"R", {"error": to_data(cause)}))
+        self.done = True
 
 
 class Streams:

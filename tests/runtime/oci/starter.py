@@ -41,10 +41,17 @@ def failure(error: BaseException) -> None:
 
 def execute(asked: dict[str, Any], process: dict[str, Any], init: create.Init,
             group: cgroup.Cgroup) -> None:
+    entering = oci_exec.enter_container(process, init.pid, init.pidfd, group,
+                                        stdio(asked["bundle"], "exec"), init.plan.filter, 0)
     try:
-        made = oci_exec.start_process(process, init.pid, init.pidfd, group,
-                                      stdio(asked["bundle"], "exec"), init.plan.filter, 0)
+        while entering.hear():
+            continue
+        made = entering.outcome()
     except Exception as error:
+        try:
+            os.waitpid(entering.pid, 0)  # as the shim does, when SIGCHLD tells it
+        except ChildProcessError:
+            pass
         return failure(error)
     say(pid=made.pid)
     say(status=os.waitstatus_to_exitcode(os.waitpid(made.pid, 0)[1]))

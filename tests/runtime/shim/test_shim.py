@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime import documents
 from runtime.engine import connection
+from runtime.errors import Conflict
 from runtime.shim import protocol
 
 pytestmark = pytest.mark.kernel
@@ -131,6 +133,43 @@ def test_asked_for_what_it_does_not_know(tea):
     with pytest.raises(Exception, match="the shim does not know 'dance'"):
         connection.Attachment(sock).answer()
     sock.close()
+
+
+STOPPER = """while :; do for pid in /proc/[0-9]*; do pid=${pid#/proc/}
+[ $pid != 1 ] && kill -STOP $pid; done; done"""
+
+
+@pytest.mark.timeout(30)
+def test_an_exec_that_is_stopped_on_its_way_in_stops_nobody_else(engine, started):
+    container = engine.find(started("sh", "-c", STOPPER, name="trap"))
+    asked = [connection.Attachment(connection.connect(container.run)) for _ in range(3)]
+    for each in asked:
+        each.say({"do": "exec", "process": {
+            **documents.read(f"{container.directory}/config.json")["process"],
+            "args": ["true"], "env": ["HOME=/"]}})
+    assert not asked[0].ready(1.0)
+    engine.pause("trap")
+    engine.unpause("trap")
+    engine.kill("trap")
+    assert engine.wait("trap") == 137
+    for each in asked:
+        try:
+            each.answer()
+        except Conflict as error:
+            assert "ended meanwhile" in str(error) or "killed on the way in" in str(error)
+        else:  # it was stopped between its last word and execve
+            assert each.read() == ("exit", b"137")
+
+
+def test_an_exec_whose_asker_goes_away_meanwhile(engine, started):
+    container = engine.find(started("sh", "-c", STOPPER, name="trap"))
+    attachment = connection.Attachment(connection.connect(container.run))
+    attachment.say({"do": "exec", "process": {
+        **documents.read(f"{container.directory}/config.json")["process"], "args": ["true"]}})
+    assert not attachment.ready(0.5)
+    attachment.close()
+    engine.kill("trap")
+    assert engine.wait("trap") == 137
 
 
 def test_processes_that_outlive_init(engine, started, eventually):

@@ -93,9 +93,7 @@ def serve(sock: socket.socket) -> NoReturn:
 
     try:
         os.setsid()
-        import runtime.client.cli
-        import runtime.client.run  # noqa: F401  (imported here so that every fork has it)
-
+        _import_everything()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         null = os.open(os.devnull, os.O_RDWR)
@@ -114,6 +112,20 @@ def serve(sock: socket.socket) -> NoReturn:
                 os.close(fd)
     finally:
         os._exit(0)
+
+
+def _import_everything() -> None:
+    """What a line may need, ahead of it, so that every fork has it: the client down to the shim."""
+    import runtime.client.cli
+    import runtime.client.lifecycle
+    import runtime.client.listing
+    import runtime.client.run
+    import runtime.engine.engine
+    import runtime.shim.becoming  # noqa: F401
+    from runtime.image import store  # noqa: F401
+    from runtime.shim import shim
+
+    shim.preload()
 
 
 def _hold(request: dict[str, object], output: int, back: socket.socket) -> NoReturn:

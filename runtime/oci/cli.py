@@ -56,7 +56,8 @@ def run(bundle: str, ident: str) -> int:
     planned = plan.load(bundle)
     path = (planned.spec.get("linux") or {}).get("cgroupsPath") or f"{GROUP}/{ident}"
     group = cgroup.open_group(path)
-    init = create.create(planned, group, (0, 1, 2), cache_directory())
+    # run is create and start in one: init need not wait for a word between the two.
+    init = create.create(planned, group, (0, 1, 2), cache_directory(), create.Init.release)
     try:
         init.start()
         status = os.waitpid(init.pid, 0)[1]

@@ -1,8 +1,8 @@
 """exec: one more process in a container that runs.
 
-Runs in the shim (enter_container) and in the new process. It joins every namespace of the container's
-init through init's pidfd, its groups, and goes down to the same privileges; nothing else tells it
-from a child of init, but that its parent is outside (PPid 0 inside).
+Runs in the shim (enter_container) and in the new process. It joins every namespace of the
+container's init through init's pidfd, its groups, and goes down to the same privileges; nothing
+else tells it from a child of init, but that its parent is outside (PPid 0 inside).
 
     shim ── fork ──► joiner: setns(pidfd, all) ── clone3(CLONE_PARENT) ──► the process
                                 └── exits                                    child of the shim

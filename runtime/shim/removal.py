@@ -6,11 +6,14 @@ never leaves the file system of the directory it was given: what is mounted belo
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+DEEPEST = 64
 
 
 def remove_tree(path: str) -> None:
@@ -27,54 +30,75 @@ def remove_tree(path: str) -> None:
         _gone(os.unlink, path)
         return
     try:
-        _empty(fd, device)
+        while _empty(fd, fd, device, 0):
+            continue
     finally:
         os.close(fd)
     _gone(os.rmdir, path)
 
 
-def _empty(fd: int, device: int) -> None:
-    """Delete everything in an open directory, by descriptor: names may be exchanged meanwhile."""
+def _empty(fd: int, top: int, device: int, depth: int) -> bool:
+    """Delete everything in an open directory, by descriptor: names may be exchanged meanwhile.
+
+    True if something too deep was put into `top` on the way, which has to be gone through again:
+    a program inside can nest directories deeper than Python's stack and our descriptors reach.
+    """
+    again = False
     for entry in list(os.scandir(fd)):
         if not entry.is_dir(follow_symlinks=False):
             _gone(os.unlink, entry.name, fd)
-            continue
-        # overlayfs makes work/work without any mode bits; root opens it all the same.
-        try:
-            inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-                            | os.O_CLOEXEC, dir_fd=fd)
-        except FileNotFoundError:
-            continue
-        try:
-            if os.fstat(inner).st_dev != device:
-                raise OSError(16, f"another file system is mounted at {entry.name}")
-            _empty(inner, device)
-        finally:
-            os.close(inner)
-        _gone(os.rmdir, entry.name, fd)
+        elif depth == DEEPEST:
+            again = True
+            _gone(os.rename, entry.name, fd, f"deep-{os.urandom(8).hex()}", top)
+        else:
+            again |= _empty_below(fd, entry.name, top, device, depth + 1)
+    return again
 
 
-def _gone(remove: Callable[..., None], name: str, fd: int | None = None) -> None:
-    """Remove one entry, unless somebody else just has."""
+def _empty_below(fd: int, name: str, top: int, device: int, depth: int) -> bool:
+    """Delete one directory in an open one. Raises OSError for a mount point."""
+    # overlayfs makes work/work without any mode bits; root opens it all the same.
     try:
-        remove(name, dir_fd=fd)
+        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                        dir_fd=fd)
+    except FileNotFoundError:
+        return False
+    try:
+        if os.fstat(inner).st_dev != device:
+            raise OSError(errno.EBUSY, f"another file system is mounted at {name}")
+        again = _empty(inner, top, device, depth)
+    finally:
+        os.close(inner)
+    _gone(os.rmdir, name, fd)
+    return again
+
+
+def _gone(remove: Callable[..., None], name: str, fd: int | None = None, goal: str = "",
+          goal_fd: int = -1) -> None:
+    """Remove one entry, or move it to `goal`, unless somebody else just has."""
+    try:
+        if goal:
+            remove(name, goal, src_dir_fd=fd, dst_dir_fd=goal_fd)
+        else:
+            remove(name, dir_fd=fd)
     except FileNotFoundError:
         return
 
 
 def size(path: str) -> int:
     """The bytes of the files below path, as Docker counts reclaimed space."""
-    total = 0
-    try:
-        entries = list(os.scandir(path))
-    except OSError:
-        return 0
-    for entry in entries:
+    total, folders = 0, [path]
+    while folders:
         try:
-            if entry.is_dir(follow_symlinks=False):
-                total += size(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                total += entry.stat(follow_symlinks=False).st_size
-        except OSError:
+            entries = list(os.scandir(folders.pop()))
+        except OSError:  # gone, or nested deeper than a path can say
             continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    total += entry.stat(follow_symlinks=False).st_size
+            except OSError:
+                continue
     return total

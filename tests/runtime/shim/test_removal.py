@@ -70,6 +70,22 @@ def test_two_at_once(tmp_path):
         assert errors == [] and not tree.exists()
 
 
+@pytest.mark.parametrize("depth", [removal.DEEPEST - 1, removal.DEEPEST + 1, 5000])
+def test_deeper_than_the_stack(tmp_path, depth):
+    """`while :; do mkdir a; cd a; done` is all a container needs."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for name in ("tree", *["a"] * depth):
+        os.mkdir(name, dir_fd=folder)
+        inner = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=inner))
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    assert removal.size(str(tmp_path / "tree")) == 0
+    removal.remove_tree(str(tmp_path / "tree"))
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.kernel
 def test_what_is_mounted_below_stays(tmp_path):
     program = ("import sys; sys.path.insert(0, sys.argv[1])\n"

@@ -113,9 +113,9 @@ class Cgroup:
         raise NotImplementedError
 
     def processes(self) -> list[int]:
-        """The pids in the group, as this process's PID namespace sees them."""
-        # One that cannot be seen from here is listed as 0, which to kill(2) is our own group.
-        return [int(pid) for pid in (files.read(self.process_file()) or "").split() if pid != "0"]
+        """The pids in the group and below, as this process's PID namespace sees them."""
+        directory = os.path.dirname(self.process_file())
+        return [pid for each in (directory, *below(directory)) for pid in pids_in(each)]
 
     def kill(self) -> None:
         """SIGKILL every process in the group; new ones forked meanwhile are met again."""
@@ -131,11 +131,12 @@ class Cgroup:
     def remove(self) -> None:
         """Remove the group. What is not there is fine. Raises Conflict with processes inside.
 
-        A process just killed holds the group until it is quite gone, after its parent could reap
-        it: so EBUSY is asked again for a while.
+        With the groups that a privileged container has made below it. A process just killed holds
+        the group until it is quite gone, after its parent could reap it: so EBUSY is asked again
+        for a while.
         """
         deadline = monotonic() + REMOVE_PATIENCE_S
-        for directory in self.directories():
+        for directory in [each for top in self.directories() for each in (*below(top), top)]:
             while True:
                 try:
                     files.rmdir(directory)
@@ -159,14 +160,15 @@ class Cgroup:
         """mkdir; an empty one that is there already is removed first, one in use is a Conflict."""
         try:
             if not self.make_directory(directory):
-                files.rmdir(directory)
+                for old in (*below(directory), directory):
+                    files.rmdir(old)
                 files.mkdir(directory)
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            inside = (files.read(f"{directory}/cgroup.procs") or "").split()
+            inside = " ".join(map(str, pids_in(directory)))
             raise Conflict(f"make control group {directory}: it is in use",
-                           f"processes {' '.join(inside)}" if inside else "") from None
+                           f"processes {inside}" if inside else "") from None
 
     @staticmethod
     def make_directory(directory: str) -> bool:
@@ -178,6 +180,29 @@ class Cgroup:
         except OSError as error:
             raise KernelError("make control group", error.errno or 0, directory) from None
         return True
+
+
+def pids_in(directory: str) -> list[int]:
+    """The pids in one directory of a group.
+
+    One that cannot be seen from here is listed as 0, which to kill(2) would be our own group.
+    """
+    return [int(pid) for pid in (files.read(f"{directory}/cgroup.procs") or "").split()
+            if pid != "0"]
+
+
+def below(directory: str) -> list[str]:
+    """The groups below a directory, the deepest first."""
+    found = [directory]
+    for folder in found:
+        try:
+            # A directory has a link from above, one of its ".", and one of each ".." below it.
+            if os.stat(folder).st_nlink != 2:
+                found += [entry.path for entry in os.scandir(folder)
+                          if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            continue
+    return found[:0:-1]
 
 
 def open_group(path: str, found: Hierarchies | None = None) -> Cgroup:

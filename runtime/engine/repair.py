@@ -15,7 +15,7 @@ from runtime import documents
 from runtime.cgroup import cgroup, stats
 from runtime.engine import connection, events, ledger, names, store
 from runtime.errors import LabError
-from runtime.kernel import files, processes
+from runtime.kernel import processes
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -87,9 +87,9 @@ def end_processes(group: Cgroup, pid: int, ticks: int) -> None:
     group.kill()
     # On a hybrid host init is born into the v2 part alone: killed half-way, it is nowhere else.
     for directory in group.directories():
-        for text in (files.read(f"{directory}/cgroup.procs") or "").split():
+        for inside in cgroup.pids_in(directory):
             try:
-                os.kill(int(text), 9)
+                os.kill(inside, 9)
             except ProcessLookupError:
                 continue
 

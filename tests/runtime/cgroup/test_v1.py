@@ -226,6 +226,24 @@ class TestLive:
         assert not v1_group.exists()
         v1_group.remove()
 
+    def test_groups_made_below_it_go_with_it(self, v1_group: Cgroup) -> None:
+        """A privileged container may divide its group, as systemd does."""
+        for directory in v1_group.directories():
+            os.makedirs(f"{directory}/a/b")
+        process = inside(v1_group, "sleep", "100")
+        Path(v1_group.paths["memory"], "a/b/cgroup.procs").write_text(str(process.pid))
+        assert v1_group.processes() == [process.pid]
+        v1_group.kill()
+        assert process.wait(5) == -9
+        v1_group.remove()
+        assert not v1_group.exists()
+
+    def test_one_left_behind_with_groups_below_is_made_anew(self, v1_group: Cgroup) -> None:
+        for directory in v1_group.directories():
+            os.makedirs(f"{directory}/a/b")
+        v1_group.create()
+        assert not any(os.path.exists(f"{each}/a") for each in v1_group.directories())
+
     def test_open_group_makes_nothing(self) -> None:
         group = cgroup.open_group("/container-lab-test-none")
         assert group.version == hierarchies.find().version and not group.exists()

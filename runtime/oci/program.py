@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+NOT_OURS = (_signal.SIGKILL, _signal.SIGSTOP, 32, 33)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -31,8 +32,8 @@ def reset_signals() -> None:
     """
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
     for number in range(1, _signal.NSIG):
-        if number not in (_signal.SIGKILL, _signal.SIGSTOP) and \
-                _signal.getsignal(number) not in (_signal.SIG_DFL, None):
+        # None: set by C, so Python does not know to what. 32 and 33 are the C library's own.
+        if number not in NOT_OURS and _signal.getsignal(number) != _signal.SIG_DFL:
             _signal.signal(number, _signal.SIG_DFL)
 
 

@@ -242,7 +242,7 @@ def objects():
     groups = [n for _, folders, _ in os.walk("/sys/fs/cgroup") for n in folders
               if n.startswith("container-lab-probe")]
     return (Path("/proc/self/mountinfo").read_text(), Path("/proc/net/dev").read_text(), groups,
-            sorted(os.listdir("/tmp")))
+            sorted(os.listdir(os.environ["TMPDIR"])))
 before = objects()
 report = doctor(Live())
 assert objects() == before, (objects(), before)
@@ -251,14 +251,15 @@ assert report.requirement("overlay").met
 
 
 @pytest.mark.kernel
-def test_trying_leaves_no_mount_no_link_no_group() -> None:
+def test_trying_leaves_no_mount_no_link_no_group(tmp_path: Path) -> None:
     """In a mount and a network namespace of its own, where nobody else changes anything.
 
     The mounts there are shared, as under systemd: what a probe forgot to make private would show.
     """
-    script = 'mount -t tmpfs t /tmp && mount --make-rshared / && exec "$@"'
+    script = 'mount -t tmpfs t "$TMPDIR" && mount --make-rshared / && exec "$@"'
     subprocess.run(["unshare", "--mount", "--net", "sh", "-c", script, "sh", sys.executable, "-c",
-                    LEAVES_NOTHING, str(REPOSITORY)], check=True)
+                    LEAVES_NOTHING, str(REPOSITORY)],
+                   env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
 
 
 @pytest.mark.kernel

@@ -96,7 +96,7 @@ def change(place: files.Opened, options: Options, extra: int) -> None:
     """Set on a mount what the call that made it does not take."""
     if extra:
         atime = mounts.MOUNT_ATTR__ATIME if extra & mounts.MS_RELATIME else 0
-        mounts.mount_setattr(place, attributes(extra), bool(options.flags & MS_REC), atime)
+        mounts.mount_setattr(place, attributes(extra), False, atime)
     if options.recursive or options.recursive_clear:
         mounts.mount_setattr(place, attributes(options.recursive), True,
                              attributes(options.recursive_clear))

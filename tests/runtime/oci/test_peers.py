@@ -185,6 +185,17 @@ def test_a_bind_mount(bundle: Bundle, tmp_path: Path, options: list[str]) -> Non
         assert ours[target] == theirs[target]
 
 
+@pytest.mark.parametrize("options", [
+    ["rbind", "ro"], ["rbind", "rro"], ["rbind", "ro", "nosuid", "noexec"], ["rbind", "rnosuid"]])
+def test_what_is_mounted_below_a_bind(bundle: Bundle, options: list[str]) -> None:
+    """`ro` is the mount alone, `rro` is all below it as well: runtime-spec config.md."""
+    bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": "/dev",
+                                  "options": options})
+    ours, theirs = ({target: row[1] for target, row in mount_table(found["mounts"]).items()
+                     if target.startswith("/data")} for found in both(bundle, "runc"))
+    assert "/data/pts" in ours and ours == theirs
+
+
 @pytest.mark.parametrize("propagation", ["private", "rprivate", "slave", "rslave", "shared",
                                          "rshared", "unbindable"])
 def test_the_propagation_of_the_root(bundle: Bundle, propagation: str) -> None:

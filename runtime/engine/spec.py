@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 NAMESPACES = {"PidMode": "pid", "IpcMode": "ipc", "UTSMode": "uts", "NetworkMode": "network",
               "CgroupnsMode": "cgroup"}
+# Private is what every mount of a container's namespace is. For the rest its root would have to
+# hear of the host's mounts (rootfsPropagation).
+MODES = ("ro", "rw", "private", "rprivate")
+LATER_MODES = ("shared", "rshared", "slave", "rslave", "z", "Z", "nocopy")
 
 
 def make(config: dict[str, Any], directory: str, layers: list[str]) -> dict[str, Any]:
@@ -193,15 +197,17 @@ def parse_bind(text: str) -> tuple[str, str, list[str]]:
 
 
 def binds(host: dict[str, Any]) -> list[dict[str, Any]]:
-    """-v of host directories and files."""
+    """-v of host directories and files. Docker's ro goes for what is mounted below as well: rro."""
     made = []
     for text in host.get("Binds") or []:
         source, destination, options = parse_bind(text)
-        propagation = next((each for each in options if each.endswith(
-            ("private", "shared", "slave"))), "rprivate")
-        read = "ro" if "ro" in options else "rw"
+        for mode in options:
+            if mode in LATER_MODES:
+                raise Unsupported(f"-v with the mode {mode} is not built yet", exit_code=125)
+            if mode not in MODES:
+                raise Invalid(f"invalid mode: {','.join(options)}")
         made.append({"destination": destination, "type": "bind", "source": source,
-                     "options": ["rbind", read, propagation]})
+                     "options": ["rbind", "rro" if "ro" in options else "rw"]})
     return made
 
 

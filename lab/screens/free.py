@@ -18,9 +18,9 @@ from textual.widgets import Input
 from lab import actions
 from lab.glyphs import G
 from lab.messages import CommandEnded, CommandOutput, CommandStarted
-from lab.screens.lesson import clean
 from lab.screens.live import LiveScreen
 from lab.screens.screen import TooSmall, rule
+from lab.screens.step_state import clean
 from lab.snapshot import Row, Snapshot
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.live import LiveSide

@@ -8,11 +8,9 @@ choose another.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -22,6 +20,13 @@ from lab import actions
 from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
 from lab.screens.live import LiveScreen
 from lab.screens.screen import TooSmall, rule, while_it_stands
+from lab.screens.step_state import (
+    StepState,
+    Trouble,
+    containers_of,
+    named_in,
+    shown_container,
+)
 from lab.snapshot import Snapshot
 from lab.widgets.hood import HoodPane
 from lab.widgets.lesson import SURE, LessonPanel, LessonView
@@ -31,9 +36,6 @@ from lab.widgets.live_table import LiveTable
 from runtime.errors import LabError
 
 CHECK_S = 0.4
-_NAMED = re.compile(r"--name[ =](\S+)")
-_TOUCHED = re.compile(r"^(?:docker|container-lab) "
-                      r"(?:start|stop|kill|pause|unpause|rm|exec|logs|wait)\b.*?\s(\S+)$")
 
 
 class LessonScreen(LiveScreen):
@@ -46,21 +48,8 @@ class LessonScreen(LiveScreen):
         super().__init__()
         self.stepper, self.hindrance = stepper, hindrance
         self.chosen_name = ""
-        self.results: tuple[Any, ...] = ()
+        self.state = StepState()
         self._checking = False
-        self._forget()
-
-    def _forget(self) -> None:
-        """What belongs to one step only."""
-        self.choice, self.sure = 0, 1
-        self.answer: Any = None
-        self.explained: str | None = None
-        self.running = self.ran = ""
-        self.exit_code: int | None = None
-        self.output = ""
-        self.notice: tuple[str, ...] = ()
-        self.asking_reset = self.asking_skip = False
-        self.results = ()
 
     def compose(self) -> Iterator[Widget]:
         yield LiveTable(id="title", classes="one")
@@ -87,33 +76,10 @@ class LessonScreen(LiveScreen):
     @property
     def view(self) -> LessonView:
         """The step as it is now."""
-        stepper, step = self.stepper, self.stepper.step
-        locked = stepper.predicted() if step.kind == "predict" else self.explained
-        return LessonView(
-            kind=step.kind, text=stepper.text(), commands=tuple(stepper.commands()),
-            options=tuple(stepper.options()) if self._asks() else (), choice=self.choice,
-            locked=locked, asks_sure=step.sure and step.kind == "predict", sure=self.sure,
-            results=self.results, say=stepper.say, hints=tuple(stepper.hints_shown()),
-            hint_count=max(step.hint_count, len(step.hints)), reveal=stepper.reveal_text(),
-            card=stepper.card() if step.kind in ("predict", "do") else None,
-            phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
-            passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
-            output=tuple(clean(self.output)),
-            notice=self.notice or self._kept_notice(),
-            hindrance=self.hindrance,
-        )
-
-    def _kept_notice(self) -> tuple[str, ...]:
-        """That what was done could not be written down, as on a full disk."""
-        notice = getattr(self.lab.progress, "notice", "")
-        return (notice,) if notice and notice != self.lab.trouble else ()
-
-    def _asks(self) -> bool:
-        """Whether the step's question stands: that of a watch step comes after the start."""
-        step = self.stepper.step
-        if step.kind == "watch":
-            return bool(self.results) and all(result.passed for result in self.results)
-        return True
+        # What was done may not have been written down, as on a full disk.
+        kept = getattr(self.lab.progress, "notice", "")
+        return self.state.view(self.stepper, kept if kept != self.lab.trouble else "",
+                               self.hindrance)
 
     def paint(self) -> None:
         super().paint()
@@ -155,44 +121,17 @@ class LessonScreen(LiveScreen):
             without.add("run")
         if len(self.stepper.hints_shown()) >= len(step.hints):
             without.add("hint")
-        if not self.stepper.options() or self._locked() or not self._asks():
+        if not self.state.choosing(self.stepper):
             without.add("lock")
         view = self.lab.snapshot.shown
         if view is None or not view.row.dead:
             without.add("why")
         return frozenset(without | {"next_pane", "back"})
 
-    def _locked(self) -> bool:
-        step = self.stepper.step
-        return bool(self.stepper.predicted()) if step.kind == "predict" else bool(self.explained)
-
     # Which container
 
-    def names(self) -> list[str]:
-        """The containers of this lesson, those of this step first."""
-        step = self.stepper.step
-        named = [name for text in self.stepper.commands() for name in _NAMED.findall(text)]
-        named += [name for text in self.stepper.commands() for name in _TOUCHED.findall(text)]
-        values = list(self.stepper.vars.values())
-        if step.container:
-            named.insert(0, step.container)
-        named = [value for name in named if (value := self._filled(name))]
-        return list(dict.fromkeys([*named, *values]))
-
-    def _filled(self, text: str) -> str:
-        for name, value in self.stepper.vars.items():
-            text = text.replace(f"${name}", value)
-        return text
-
     def target(self) -> str | None:
-        names = self.names()
-        there = [row.name for row in self.lab.snapshot.containers if row.name in names]
-        if self.chosen_name in there:
-            return self.chosen_name
-        mine = [name for text in self.stepper.commands()
-                for name in (*_NAMED.findall(text), *_TOUCHED.findall(text))]
-        fresh = next((name for name in there if name in mine), None)
-        return fresh or (there[0] if there else mine[0] if mine else None)
+        return shown_container(self.stepper, self.lab.snapshot.containers, self.chosen_name)
 
     def extra_parts(self) -> frozenset[str]:
         return HoodPane.PARTS if self.query_one("#hood-beside").size.width else frozenset()
@@ -206,8 +145,7 @@ class LessonScreen(LiveScreen):
         self._turn_container(-1)
 
     def _turn_container(self, steps: int) -> None:
-        names = self.names()
-        there = [row.name for row in self.lab.snapshot.containers if row.name in names]
+        there = containers_of(self.stepper, self.lab.snapshot.containers)
         if there:
             now = self.target()
             place = there.index(now) if now in there else 0
@@ -218,8 +156,7 @@ class LessonScreen(LiveScreen):
 
     def _enter(self) -> None:
         """A step has begun."""
-        self._forget()
-        self.chosen_name = ""
+        self.state, self.chosen_name = StepState(), ""
         step = self.stepper.step
         asks = step.kind == "ask" and not self.stepper.passed
         entry = self.query_one("#answer", Input)
@@ -244,17 +181,12 @@ class LessonScreen(LiveScreen):
             elif stepper.finished:
                 self.app.pop_screen()
             return
-        if self.asking_skip:
+        if self.state.asking_skip:
             stepper.skip()
             self._enter()
             return
-        self.asking_skip = True
-        what = {"predict": "choose with the digits, then enter", "ask": "type your answer",
-                "explain": "choose with the digits, then enter"}.get(
-                    stepper.step.kind, "the checks above are not met yet; h gives a hint")
-        if stepper.step.kind == "watch" and self._asks():
-            what = "choose with the digits, then enter"
-        self.tell(f"Not yet: {what}. n again goes on without.")
+        self.state.asking_skip = True
+        self.tell(f"Not yet: {self.state.missing(stepper.step)}. n again goes on without.")
 
     def action_back(self) -> None:
         """The step before, to read again."""
@@ -269,13 +201,12 @@ class LessonScreen(LiveScreen):
 
     def action_lock(self) -> None:
         """Lock the option under the cursor."""
-        options = self.stepper.options()
-        if not options or self._locked() or not self._asks():
+        if not self.state.choosing(self.stepper):
             return
-        key = options[self.choice][0]
+        key = self.stepper.options()[self.state.choice][0]
         try:
             if self.stepper.step.kind == "predict":
-                self.stepper.predict(key, SURE[self.sure] if self.stepper.step.sure else "")
+                self.stepper.predict(key, SURE[self.state.sure] if self.stepper.step.sure else "")
             else:
                 self._answered(key, self.stepper.answer(key))
         except LabError as error:
@@ -283,25 +214,21 @@ class LessonScreen(LiveScreen):
         self.paint()
 
     def _answered(self, key: str, result: Any) -> None:
-        self.answer = result
+        self.state.answer = result
         if self.stepper.passed:
-            self.explained = key
+            self.state.explained = key
 
     def action_digit(self, number: int) -> None:
         """Choose an option while a question is open, else a pane."""
-        options = self.stepper.options() if self._asks() else []
-        if options and not self._locked():
-            if number <= len(options):
-                self.choice = number - 1
+        if self.state.choosing(self.stepper):
+            if number <= len(self.stepper.options()):
+                self.state.choice = number - 1
                 self.paint()
             return
         if self._waits_for_answer():
             self._type(str(number))
             return
         super().action_digit(number)
-
-    def _choosing(self) -> bool:
-        return bool(self.stepper.options()) and self._asks() and not self._locked()
 
     def action_up(self) -> None:
         self._move(-1)
@@ -310,9 +237,9 @@ class LessonScreen(LiveScreen):
         self._move(1)
 
     def _move(self, steps: int) -> None:
-        if self._choosing():
+        if self.state.choosing(self.stepper):
             count = len(self.stepper.options())
-            self.choice = max(0, min(count - 1, self.choice + steps))
+            self.state.choice = max(0, min(count - 1, self.state.choice + steps))
             self.paint()
         else:
             self.query_one(LiveSide).pane.step_cursor(steps)
@@ -324,10 +251,10 @@ class LessonScreen(LiveScreen):
         self._surer(1)
 
     def _surer(self, steps: int) -> None:
-        if self._choosing() and self.stepper.step.sure:
-            self.sure = max(0, min(len(SURE) - 1, self.sure + steps))
+        if self.state.choosing(self.stepper) and self.stepper.step.sure:
+            self.state.sure = max(0, min(len(SURE) - 1, self.state.sure + steps))
             self.paint()
-        elif not self._choosing():
+        elif not self.state.choosing(self.stepper):
             self.query_one(LiveSide).turn(steps)
 
     def action_text_up(self) -> None:
@@ -341,7 +268,7 @@ class LessonScreen(LiveScreen):
         if not event.value.strip():
             return
         try:
-            self.answer = self.stepper.answer(event.value.strip())
+            self.state.answer = self.stepper.answer(event.value.strip())
         except LabError as error:
             self.tell(str(error))
         if self.stepper.passed:
@@ -365,7 +292,9 @@ class LessonScreen(LiveScreen):
         self.paint_keys()
 
     def on_key(self, event: events.Key) -> None:
-        """Esc leaves the answer line before it leaves the lesson."""
+        """Esc leaves the answer line before it leaves the lesson; another key is a no."""
+        self.state.asking_reset &= event.key == "x"
+        self.state.asking_skip &= event.key == "n"
         if event.key == "escape" and isinstance(self.focused, Input):
             event.stop()
             event.prevent_default()
@@ -391,7 +320,7 @@ class LessonScreen(LiveScreen):
         elif not self.lab.commands.run(lines):
             self.tell(f"Still running: {self.lab.commands.busy}")
         else:
-            named = _NAMED.findall(lines[0])
+            named = named_in(lines[:1])
             self.chosen_name = ""
             if named:
                 self.lab.look(named[0], self.looks_at()[1])
@@ -399,12 +328,11 @@ class LessonScreen(LiveScreen):
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""
         if isinstance(message, CommandStarted):
-            self.running, self.ran, self.exit_code = message.line, "", None
-            self.output, self.notice = "", ()
+            self.state.began(message.line)
         elif isinstance(message, CommandOutput):
-            self.output = (self.output + message.text)[-8192:]
+            self.state.printed(message.text)
         else:
-            self.running, self.ran, self.exit_code = "", message.line, message.exit_code
+            self.state.ended(message.line, message.exit_code)
             self.ask_checks()
         self.paint()
 
@@ -422,7 +350,8 @@ class LessonScreen(LiveScreen):
         def look() -> None:
             try:
                 results = tuple(self.stepper.check())
-            except (LabError, OSError, ValueError) as error:
+            except Exception as error:
+                # Whatever it was, the next look may be better; and it must be able to come.
                 results = (Trouble(str(error)),)
             self.post_message(Checked(step_id, results))
 
@@ -432,8 +361,8 @@ class LessonScreen(LiveScreen):
         self._checking = False
         if message.step_id != self.stepper.step.id:
             return
-        if message.results != self.results:
-            self.results = message.results
+        if message.results != self.state.results:
+            self.state.results = message.results
             with while_it_stands():
                 self.paint()
 
@@ -441,13 +370,13 @@ class LessonScreen(LiveScreen):
 
     def action_reset(self) -> None:
         """Say what a reset destroys, and do it when asked again."""
-        if self.asking_reset:
-            self.asking_reset = False
+        if self.state.asking_reset:
+            self.state.asking_reset = False
             self.tell("Resetting …")
             self.run_worker(self._reset, thread=True, group="reset", exit_on_error=False)
             return
         doomed = self.stepper.preview_reset("lesson")
-        self.asking_reset = True
+        self.state.asking_reset = True
         what = ", ".join(doomed) if doomed else "nothing on this host, only your answers here"
         self.tell(f"x again resets this lesson and destroys: {what}.")
 
@@ -460,27 +389,5 @@ class LessonScreen(LiveScreen):
         self.app.call_from_thread(self._enter)
 
     def tell(self, text: str) -> None:
-        self.notice = (text,)
+        self.state.notice = (text,)
         self.paint()
-
-
-class Trouble:
-    """A check that could not be read, in the shape of a result."""
-
-    passed = False
-    expected = ""
-    source_path = ""
-
-    def __init__(self, sentence: str) -> None:
-        self.sentence, self.observed = sentence, "could not be read"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Trouble) and other.sentence == self.sentence
-
-
-def clean(output: str) -> list[str]:
-    """What a command printed, as lines without control sequences."""
-    return [Text.from_ansi(row).plain.replace("\t", "    ").rstrip("\r")
-            for row in output.splitlines() if row.strip()][-8:]
-
-

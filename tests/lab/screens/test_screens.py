@@ -272,6 +272,15 @@ def test_a_hint_and_a_reset_that_asks_first(lab, shown):
         await pilot.press("x")
         await settle(pilot)
         assert "x again resets this lesson" in text(lab)
+        number = lab.screen.stepper._attempt.number
+        await pilot.press("down", "x")
+        await settle(pilot)
+        assert "x again resets this lesson" in text(lab)
+        assert lab.screen.stepper._attempt.number == number
+        await pilot.press("x")
+        await pilot.pause(0.3)
+        assert lab.screen.stepper._attempt.number == number + 1
+        assert "step 1 of" in text(lab)
 
     run(story, lab, (80, 24))
 

@@ -192,6 +192,7 @@ def main() -> int:
     try:
         found = measure(root)
     finally:
+        docker(root, "clean")
         shutil.rmtree(root, ignore_errors=True)
     words = {"update": "ms CPU per update, dearest of six panes at 10 Hz", "key":
              "ms key → paint, median", "first": "ms first paint, median", "idle":

@@ -34,7 +34,6 @@ def make(config: dict[str, Any], directory: str, layers: list[str]) -> dict[str,
         "ociVersion": "1.2.0",
         "process": process(config, wanted, users.reader(layers), capabilities),
         "root": {"path": "rootfs", "readonly": bool(host.get("ReadonlyRootfs"))},
-        "hostname": wanted["Hostname"],
         "mounts": [*defaults.mounts(host.get("ShmSize") or defaults.SHM_SIZE_BYTES, privileged),
                    *files_of_ours(directory), *tmpfs(host), *binds(host)],
         "linux": {
@@ -46,8 +45,10 @@ def make(config: dict[str, Any], directory: str, layers: list[str]) -> dict[str,
             "readonlyPaths": [] if privileged else defaults.READONLY_PATHS,
         },
     }
-    if wanted.get("Domainname"):
-        spec["domainname"] = wanted["Domainname"]
+    if host.get("UTSMode") != "host":
+        spec["hostname"] = wanted["Hostname"]
+        if wanted.get("Domainname"):
+            spec["domainname"] = wanted["Domainname"]
     profile = seccomp_profile(host, capabilities)
     if profile:
         spec["linux"]["seccomp"] = profile

@@ -88,9 +88,9 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
     with phase("root"):
         rootfs.prepare(plan, group)
         rootfs.enter_rootfs(plan.rootfs)
-        if plan.new_namespace("uts") and spec.get("hostname"):
+        if spec.get("hostname"):
             namespaces.sethostname(spec["hostname"])
-        if plan.new_namespace("uts") and spec.get("domainname"):
+        if spec.get("domainname"):
             namespaces.setdomainname(spec["domainname"])
         if plan.new_namespace("net"):
             rootfs.loopback_up()

@@ -52,7 +52,7 @@ def check(spec: dict[str, Any]) -> None:
     check_process(process)
     for index, entry in each(spec, "mounts", "$"):
         check_mount(entry, f"$.mounts[{index}]")
-    check_linux(linux)
+    check_linux(linux, spec)
 
 
 def check_process(process: dict[str, Any]) -> None:
@@ -115,8 +115,8 @@ def check_mount(entry: dict[str, Any], path: str) -> None:
         expect(entry.get("type"), f"{path}.type", str)
 
 
-def check_linux(linux: dict[str, Any]) -> None:
-    """Namespaces, maps, devices, paths and sysctls."""
+def check_linux(linux: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Namespaces and what belongs to them, devices, paths and sysctls."""
     kinds: dict[str, str | None] = {}
     for index, entry in each(linux, "namespaces", "$.linux"):
         path, kind = f"$.linux.namespaces[{index}]", entry.get("type")
@@ -141,6 +141,9 @@ def check_linux(linux: dict[str, Any]) -> None:
     if propagation and propagation not in PROPAGATION:
         raise Invalid(f"$.linux.rootfsPropagation: unknown {propagation!r}")
     check_sysctls(linux, kinds)
+    for key in ("hostname", "domainname"):
+        if expect(spec.get(key) or "", f"$.{key}", str) and "uts" not in kinds:
+            raise Invalid(f"$.{key}: the host's, for the container has no uts namespace of its own")
 
 
 def check_user_namespace(linux: dict[str, Any], kinds: dict[str, str | None]) -> None:

@@ -35,6 +35,7 @@ def test_host_modes_leave_a_namespace_out():
     host = {"NetworkMode": "host", "PidMode": "host", "IpcMode": "host", "UTSMode": "host",
             "CgroupnsMode": "host"}
     assert made(host)["linux"]["namespaces"] == [{"type": "mount"}]
+    assert made({})["hostname"] == "tea" and "hostname" not in made(host), "it is the host's"
     with pytest.raises(Unsupported, match="--network container:x is not built yet"):
         made({"NetworkMode": "container:x"})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import KernelError
-from tests.runtime.oci.bundles import SLEEP, Bundle, until
+from tests.runtime.oci.bundles import SLEEP, Bundle, peer, until
 
 pytestmark = pytest.mark.kernel
 
@@ -93,11 +93,24 @@ def test_a_namespace_joined_by_path(bundle: Bundle, other: int, kind: str, name:
     for entry in bundle.linux["namespaces"]:
         if entry["type"] == kind:
             entry["path"] = f"/proc/{other}/ns/{name}"
+    if kind == "uts":
+        del bundle.spec["hostname"]
     bundle.script(f"hostname; {SLEEP}")
     started = bundle.start()
     started.ready()
     assert os.readlink(f"/proc/{started.pid}/ns/{name}") == os.readlink(f"/proc/{other}/ns/{name}")
     assert bundle.read("init.out").startswith("somebody" if kind == "uts" else "tea")
+
+
+def test_a_host_name_for_a_namespace_that_is_joined(bundle: Bundle, other: int) -> None:
+    """It is set in there, by us as by runc."""
+    (uts,) = [entry for entry in bundle.linux["namespaces"] if entry["type"] == "uts"]
+    uts["path"] = f"/proc/{other}/ns/uts"
+    for run in (bundle.run, lambda script: peer("runc", bundle, script)):
+        assert run("hostname") == (0, "tea\n", "")
+        seen = subprocess.run(["nsenter", "-u", "-t", str(other), "sh", "-c",
+                               "hostname; hostname somebody"], capture_output=True, text=True)
+        assert seen.stdout == "tea\n"
 
 
 def test_a_namespace_that_is_not_there(bundle: Bundle) -> None:

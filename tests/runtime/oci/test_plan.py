@@ -32,6 +32,7 @@ def test_a_path_is_entered_and_not_made() -> None:
 
 def test_the_user_namespace_is_entered_first_and_the_mounts_last() -> None:
     spec = config()
+    del spec["hostname"]
     spec["linux"]["namespaces"] = [
         {"type": kind, "path": f"/ns/{kind}"} for kind in ("mount", "network", "user")]
     order = [path for path, _ in Plan("/bundle", spec).joined_namespaces()]
@@ -39,7 +40,7 @@ def test_the_user_namespace_is_entered_first_and_the_mounts_last() -> None:
 
 
 def test_the_root_is_below_the_bundle_or_where_it_says() -> None:
-    assert planned().rootfs == "/bundle/rootfs"
+    assert planned({"type": "uts"}).rootfs == "/bundle/rootfs"
     spec = config()
     spec["root"]["path"] = "/elsewhere"
     assert Plan("/bundle", spec).rootfs == "/elsewhere"

@@ -67,10 +67,12 @@ def is_bind(entry: dict[str, Any]) -> bool:
     return entry.get("type") == "bind" or "bind" in options or "rbind" in options
 
 
-def attach(root_fd: int, entry: dict[str, Any]) -> None:
+def attach(root_fd: int, entry: dict[str, Any], bundle: str) -> None:
     """Mount one entry of config.json's mounts at its destination inside the root."""
     options, source = Options(entry.get("options") or []), entry.get("source")
     bind = is_bind(entry)
+    if bind and source is not None:
+        source = os.path.join(bundle, source)
     folder = not bind or source is None or os.path.isdir(source)
     fd = target(root_fd, entry["destination"], folder)
     place = files.Opened(fd, entry["destination"])

@@ -45,7 +45,7 @@ def prepare(plan: Plan, group: Cgroup) -> None:
             if entry.get("type") == "cgroup":
                 cgroups.mount_view(root_fd, entry, group, group_open=target)
             else:
-                attach(root_fd, entry)
+                attach(root_fd, entry, plan.bundle)
         devices.fill_dev(root_fd, plan)
     finally:
         os.close(root_fd)

@@ -185,6 +185,15 @@ def test_a_bind_mount(bundle: Bundle, tmp_path: Path, options: list[str]) -> Non
         assert ours[target] == theirs[target]
 
 
+def test_a_source_in_the_bundle(bundle: Bundle) -> None:
+    (bundle.folder / "data").mkdir()
+    (bundle.folder / "data/file").write_text("of the bundle\n")
+    bundle.spec["mounts"].append({"destination": "/data", "type": "bind", "source": "data",
+                                  "options": ["bind"]})
+    assert bundle.run("cat /data/file") == peer("runc", bundle, "cat /data/file") == (
+        0, "of the bundle\n", "")
+
+
 @pytest.mark.parametrize("options", [
     ["rbind", "ro"], ["rbind", "rro"], ["rbind", "ro", "nosuid", "noexec"], ["rbind", "rnosuid"]])
 def test_what_is_mounted_below_a_bind(bundle: Bundle, options: list[str]) -> None:

@@ -121,7 +121,9 @@ def fill(directory: str, config: dict[str, Any], image: Image) -> None:
     and a container that is removed at its end does not.
     """
     for name in ("rootfs", "upper", "work"):
-        os.mkdir(f"{directory}/{name}", 0o755)
+        os.mkdir(f"{directory}/{name}")
+    # The mode of the container's own "/", whatever the umask: not only root goes through it.
+    os.chmod(f"{directory}/upper", 0o755)
     own_files(directory, config)
     for text in config["HostConfig"].get("Binds") or []:
         make_source(spec.parse_bind(text)[0])

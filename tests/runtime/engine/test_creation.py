@@ -115,6 +115,16 @@ def test_a_source_that_is_not_there_is_made(engine, make, tmp_path, run):
 
 
 @pytest.mark.kernel
+def test_the_callers_umask_is_not_the_roots(run):
+    before = os.umask(0o77)
+    try:
+        assert run("sh", "-c", "stat -c %a /; ls /etc/passwd /etc/hostname", User="1000") == (
+            0, b"755\n/etc/hostname\n/etc/passwd\n", b"")
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.kernel
 def test_without_root(engine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="containers need root here, and you are uid 1000"):

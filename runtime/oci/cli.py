@@ -54,11 +54,16 @@ def parse(arguments: list[str]) -> tuple[str, str]:
 def run(bundle: str, ident: str) -> int:
     """Create, start, wait, delete."""
     planned = plan.load(bundle)
+    if planned.process.get("terminal"):
+        raise Unsupported("$.process.terminal: a terminal is not built here",
+                          "set it to false, or use container-lab run -t")
     path = (planned.spec.get("linux") or {}).get("cgroupsPath") or f"{GROUP}/{ident}"
     group = cgroup.open_group(path)
     # run is create and start in one: init need not wait for a word between the two.
     init = create.create(planned, group, (0, 1, 2), cache_directory(), create.Init.release)
     try:
+        for warning in init.warnings:
+            sys.stderr.write(f"container-lab-oci: warning: {warning}\n")
         init.start()
         status = os.waitpid(init.pid, 0)[1]
     except BaseException:

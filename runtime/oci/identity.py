@@ -30,10 +30,19 @@ def wanted(process: dict[str, Any]) -> dict[str, int]:
 
 
 def warnings(process: dict[str, Any]) -> list[str]:
-    """Capabilities asked for that this host's bounding set does not hold: said, not hidden."""
-    lost = wanted(process)["bounding"] & ~capabilities.bounding()
-    return [f"{name} is not in this host's bounding set" for name, bit in BITS.items()
-            if lost >> bit & 1 and process.get("privilegedWarning", True)]
+    """Capabilities asked for that cannot be given: said, not hidden."""
+    sets = wanted(process)
+    lost = sets["bounding"] & ~capabilities.bounding()
+    idle = sets["ambient"] & ~can_be_ambient(sets)
+    return [f"{name} {why}" for mask, why in (
+        (lost, "is not in this host's bounding set"),
+        (idle, "cannot be ambient, for it is not permitted and inheritable"))
+        for name, bit in BITS.items() if mask >> bit & 1]
+
+
+def can_be_ambient(sets: dict[str, int]) -> int:
+    """Only what is permitted and inheritable; `runc spec` asks for more, and runc goes on."""
+    return sets["permitted"] & sets["inheritable"]
 
 
 def become_root_inside() -> None:
@@ -63,7 +72,8 @@ def drop(process: dict[str, Any]) -> None:
     users.umask(DEFAULT_UMASK if user.get("umask") is None else user["umask"])
     capabilities.capset(*(capabilities.Mask(sets[key])
                           for key in ("effective", "permitted", "inheritable")))
-    if sets["ambient"]:
-        capabilities.set_ambient(capabilities.Mask(sets["ambient"]))
+    ambient = sets["ambient"] & can_be_ambient(sets)
+    if ambient:
+        capabilities.set_ambient(capabilities.Mask(ambient))
     if process.get("noNewPrivileges"):
         processes.set_no_new_privs()

@@ -58,3 +58,18 @@ def test_a_failure_is_one_line(bundle: Bundle) -> None:
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("container-lab-oci: ")
     assert not bundle.cgroup().exists()
+
+
+@pytest.mark.kernel
+def test_a_terminal_is_refused_and_a_warning_told(bundle: Bundle) -> None:
+    bundle.process["terminal"] = True
+    bundle.write()
+    ended = run(bundle, "run", "--bundle", str(bundle.folder), "tea")
+    assert ended.returncode == 1 and "$.process.terminal: a terminal is not built" in ended.stderr
+    bundle.process["terminal"] = False
+    bundle.process["capabilities"]["ambient"] = ["CAP_KILL"]
+    bundle.script("true")
+    bundle.write()
+    ended = run(bundle, "run", "--bundle", str(bundle.folder), "tea")
+    assert ended.returncode == 0
+    assert "warning: CAP_KILL cannot be ambient" in ended.stderr

@@ -24,7 +24,9 @@ def test_what_this_host_cannot_give_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(identity.capabilities, "bounding", lambda: 0x1)
     process = {"capabilities": {"bounding": ["CAP_CHOWN", "CAP_KILL"]}}
     assert identity.warnings(process) == ["CAP_KILL is not in this host's bounding set"]
-    assert identity.warnings({**process, "privilegedWarning": False}) == []
+    process["capabilities"] = {"ambient": ["CAP_KILL"], "permitted": ["CAP_KILL"]}
+    assert identity.warnings(process) == [
+        "CAP_KILL cannot be ambient, for it is not permitted and inheritable"]
 
 
 @pytest.mark.kernel

@@ -138,6 +138,13 @@ def ambient(spec: dict[str, Any]) -> None:
         ("bounding", "effective", "permitted", "inheritable", "ambient"), held)
 
 
+def ambient_alone(spec: dict[str, Any]) -> None:
+    """As `runc spec` writes it: ambient, but not inheritable, which no kernel grants."""
+    held = ["CAP_NET_BIND_SERVICE", "CAP_KILL"]
+    spec["process"]["capabilities"] = dict.fromkeys(
+        ("bounding", "effective", "permitted", "ambient"), held)
+
+
 def no_capabilities(spec: dict[str, Any]) -> None:
     del spec["process"]["capabilities"]
 
@@ -160,8 +167,8 @@ def the_hosts_network(spec: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", PEERS)
-@pytest.mark.parametrize("change", [ambient, no_capabilities, seccomp, seccomp_with_new_privileges,
-                                    read_only, the_hosts_network])
+@pytest.mark.parametrize("change", [ambient, ambient_alone, no_capabilities, seccomp,
+                                    seccomp_with_new_privileges, read_only, the_hosts_network])
 def test_one_thing_changed(bundle: Bundle, name: str, change: Any) -> None:
     if change is no_capabilities and name == "crun":
         pytest.skip("crun 1.8 needs CAP_SYS_CHROOT for its own way to such a container")

@@ -129,7 +129,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     made: Cgroup | None = None
     try:
         load_filter(plan, cache)
-        with phase("limit"):
+        # Not yet "limit": nothing is held to these numbers before it is inside.
+        with phase("prepare"):
             group.create()
             made = group
             group.apply((plan.spec.get("linux") or {}).get("resources") or {})

@@ -24,7 +24,7 @@ from tests.runtime.oci.bundles import ROOT, Bundle, until
 
 pytestmark = pytest.mark.kernel
 V1 = "memory" in Path("/proc/self/cgroup").read_text()
-PLACES = [("limit", "mkdir"), ("isolate", "clone3"), ("isolate", "setsid"), ("root", "mount"),
+PLACES = [("prepare", "mkdir"), ("isolate", "clone3"), ("isolate", "setsid"), ("root", "mount"),
           ("root", "pivot_root"), ("root", "umount2"), ("root", "sethostname"),
           ("limit", "write_open_control" if V1 else "unshare"), ("drop", "capset"),
           ("limit", "unshare"), ("exec", "execve")]

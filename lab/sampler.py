@@ -108,8 +108,9 @@ class Sampler:
             if fd == self._wake_read:
                 os.read(self._wake_read, 4096)
             else:
-                # The process has ended; the shim writes its state within a millisecond or two.
+                # The process has ended; what the shim makes of that is written any moment now.
                 self._watch_pid(0)
+                self._eager_until = monotonic() + 0.5
 
     def take(self) -> Snapshot | None:
         """A snapshot when there is something new to say, else None."""

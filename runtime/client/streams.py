@@ -37,7 +37,8 @@ class LetGo(Exception):
 class Foreground:
     """One attachment, followed to its end."""
 
-    __slots__ = ("attachment", "stdin", "tty", "wanted", "keys", "lock", "thread")
+    __slots__ = ("attachment", "stdin", "tty", "wanted", "keys", "lock", "thread", "resized",
+                 "asked")
 
     def __init__(self, attachment: Attachment, *, stdin: bool, tty: bool,
                  wanted: tuple[str, ...] = ("stdout", "stderr"), keys: str = "") -> None:
@@ -46,6 +47,8 @@ class Foreground:
         # Two threads send on the attachment: the pump, and the handler of SIGWINCH.
         self.lock = _thread.allocate_lock()
         self.thread = _thread.get_ident()
+        self.resized = False  # the size has changed while the pump was sending
+        self.asked = 0  # how often the container was asked to end
 
     def follow(self, proxy: Callable[[str], None] | None) -> int:
         """The exit code, or DETACHED. `proxy` sends a signal to the container; None lets be."""
@@ -54,12 +57,24 @@ class Foreground:
             handlers[_signal.SIGWINCH] = lambda number, frame: self._resize()
         if proxy is not None:
             send = proxy
-            handlers |= {number: lambda number, frame: send(NAMES[number]) for number in NAMES}
+            handlers |= {number: lambda number, frame: self._pass_on(number, send)
+                         for number in NAMES}
         with terminal.raw(0 if self.tty and self.stdin else -1), _handling(handlers):
             try:
                 return self._loop()
             except LetGo:
                 return DETACHED
+
+    def _pass_on(self, number: int, send: Callable[[str], None]) -> None:
+        """A signal for the container. One that does not listen does not keep its user for ever:
+        at the third SIGINT or SIGTERM the command goes, as docker's does, and the container stays.
+        """
+        if number in (_signal.SIGINT, _signal.SIGTERM):
+            self.asked += 1
+            if self.asked == 3:
+                os.write(2, b"\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n")
+                raise SystemExit(1)
+        send(NAMES[number])
 
     def _loop(self) -> int:
         if self.tty:
@@ -74,10 +89,20 @@ class Foreground:
                 _write_all(2 if stream == "stderr" else 1, data)
 
     def _resize(self) -> None:
+        """Tell the size; never wait for it. The pump may be stuck in a send until we read on, and
+        then tells the size itself, when it is through."""
+        self.resized = True
+        if self.lock.acquire(False):
+            try:
+                self._tell_size()
+            finally:
+                self.lock.release()
+
+    def _tell_size(self) -> None:
+        self.resized = False
         size = terminal.size(1) or terminal.size(0)
         if size and size[0]:
-            with self.lock:
-                self.attachment.resize(*size)
+            self.attachment.resize(*size)
 
     def _pump(self) -> None:
         """stdin to the container, in a thread; ends with stdin, the container, or the keys."""
@@ -89,6 +114,8 @@ class Foreground:
                 if data:
                     with self.lock:
                         self.attachment.write(data)
+                        if self.resized:
+                            self._tell_size()
                 if let_go:
                     # To the thread that waits in read, which this wakes.
                     _signal.pthread_kill(self.thread, _signal.SIGURG)

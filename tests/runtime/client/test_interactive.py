@@ -143,6 +143,26 @@ def test_interrupt_without_a_terminal_goes_to_the_container(root: Path) -> None:
     assert program.wait(PATIENCE_S) == 9
 
 
+def test_the_third_interrupt_leaves_one_that_does_not_listen(root: Path) -> None:
+    """Its pid 1 is deaf to SIGINT; the command goes, and the container stays."""
+    program = subprocess.Popen(
+        command("run", "--name", "deaf", "lab/base", "sh", "-c",
+                "trap 'echo no' INT; echo ready; while :; do sleep 0.1; done"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "CONTAINER_LAB_ROOT": str(root)})
+    assert program.stdout is not None and program.stderr is not None
+    assert program.stdout.readline() == b"ready\n"
+    for _ in range(2):
+        program.send_signal(signal.SIGINT)
+        assert program.stdout.readline() == b"no\n"
+    program.send_signal(signal.SIGINT)
+    assert program.wait(PATIENCE_S) == 1
+    assert b"got 3 SIGTERM/SIGINTs, forcefully exiting" in program.stderr.read()
+    program.stdout.close()
+    assert typed(root, "ps", "--format", "{{.Names}} {{.State}}")[1] == "deaf running\n"
+    assert typed(root, "rm", "-f", "deaf")[0] == 0
+
+
 def test_much_input_and_a_slow_reader(root: Path) -> None:
     data = os.urandom(1 << 20) * 8
     program = subprocess.Popen(

@@ -90,6 +90,16 @@ def test_detach_leaves_and_restores_the_terminal() -> None:
     assert (code, restored) == (streams.DETACHED, True)
 
 
+def test_a_new_size_never_waits_for_the_pump() -> None:
+    """The pump may hold the lock for as long as the container reads nothing."""
+    front = streams.Foreground(Pipe(), stdin=True, tty=True)  # type: ignore[arg-type]
+    with front.lock:
+        front._resize()
+        assert front.resized
+    front._resize()
+    assert not front.resized
+
+
 def test_signals_go_to_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, sent = Pipe(), []
 

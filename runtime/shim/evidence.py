@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 WATCHED = ("max", "high", "oom", "oom_kill", "oom_group_kill")
+# Under pressure these grow for hours, a hundred times a second: a line whenever they have doubled.
+OFTEN = ("max", "high")
 MOST_KEPT = 100
 
 
@@ -25,7 +27,7 @@ class Evidence:
 
     def __init__(self, path: str, group_path: str) -> None:
         self.path, self.group_path = path, group_path
-        self.counters: dict[str, int] = {}
+        self.counters: dict[str, int] = {}  # as they were noted last
         self.oom_kills = 0
         self.unwritten: list[dict[str, Any]] = []
 
@@ -47,11 +49,11 @@ class Evidence:
             return False
         text, source = found
         now = stats.pairs(text)
-        killed = now.get("oom_kill", 0) > self.counters.get("oom_kill", 0)
+        killed = now.get("oom_kill", 0) > self.oom_kills
         for key in WATCHED:
             before, after = self.counters.get(key, 0), now.get(key, 0)
-            if after > before:
+            if after > before and (key not in OFTEN or after >= 2 * before):
                 self.note("kernel", key, **{"from": before, "to": after}, source=source)
-        self.counters = now
+                self.counters[key] = after
         self.oom_kills = now.get("oom_kill", 0)
         return killed

@@ -45,6 +45,17 @@ def test_counters_that_grow(seen):
     assert it.oom_kills == 1
 
 
+def test_a_container_that_lives_at_its_limit_fills_no_disk(seen):
+    it, texts = seen
+    for count in range(10000):
+        texts[:] = [f"max {count}\nhigh {count}\noom_kill {count // 4000}\n"]
+        it.read_memory_events()
+    told = [(line["what"], line["from"], line["to"]) for line in lines(it)]
+    assert len(told) < 32 and ("max", 4096, 8192) in told
+    assert [each for each in told if each[0] == "oom_kill"] == [("oom_kill", 0, 1),
+                                                                ("oom_kill", 1, 2)]
+
+
 def test_no_counters(seen):
     it, texts = seen
     texts[:] = [None]

@@ -127,11 +127,15 @@ def stop(container: Container, timeout_s: float | None) -> None:
         ended, _ = wait(container, grace_s(timeout_s))
         if not ended:
             ask_to_kill(container, 9, "stop-kill")
-            wait(container, KILL_PATIENCE_S)
+            ended, _ = wait(container, KILL_PATIENCE_S)
     except Conflict:
         await_end(container)  # it ended by itself meanwhile
+        ended = True
     except NotFound:
-        pass  # and --rm has removed it, too
+        ended = True  # and --rm has removed it, too
+    if not ended:  # it waits in the kernel, where no signal reaches it
+        raise Conflict(f"cannot stop container: {container.name}: tried to kill container, but "
+                       "did not receive an exit event")
     events.tell(container.places.root, "stop", container.config)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cgroup import stats
+from runtime.engine import lifecycle
 from runtime.engine.engine import Engine
 from runtime.errors import Conflict, Denied, Invalid, LabError, NotFound
 
@@ -306,3 +307,12 @@ def test_signals_that_are_none(engine, started):
     container = started(*NOBODY)
     with pytest.raises(Invalid, match="invalid signal: HUPP"):
         engine.kill(container, "HUPP")
+
+
+def test_one_that_not_even_sigkill_ends_is_not_stopped(engine, started, monkeypatch):
+    container = started("sleep", "1000", name="tea")
+    monkeypatch.setattr(lifecycle, "wait", lambda container, timeout_s: (False, 0))
+    monkeypatch.setattr(lifecycle.connection, "ask", lambda run, request: None)
+    with pytest.raises(Conflict, match="did not receive an exit event"):
+        engine.stop(container, 0)
+    assert [each["Action"] for each in engine.events()][-1] == "kill"

@@ -12,7 +12,7 @@ import time
 
 from runtime import documents
 from runtime.engine import events, names, resources, signals, spec, store
-from runtime.errors import Denied, Invalid, KernelError, NotFound
+from runtime.errors import Denied, Invalid, KernelError, NotFound, Unsupported
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 # Config keys taken from the image where the request has none.
 FROM_IMAGE = ("Entrypoint", "WorkingDir", "User", "StopSignal", "Volumes", "ExposedPorts",
               "Healthcheck", "OnBuild", "Shell")
+# HostConfig's fields that change a container and are not built. The command line refuses their
+# flags one by one; a body may come from elsewhere.
+LATER = ("CgroupParent", "CpuRealtimePeriod", "CpuRealtimeRuntime", "DeviceCgroupRules",
+         "DeviceRequests", "Devices", "Dns", "DnsOptions", "DnsSearch", "Init", "KernelMemory",
+         "Links", "Mounts", "PortBindings", "PublishAllPorts", "StorageOpt", "Sysctls",
+         "VolumesFrom")
 
 
 def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
@@ -105,12 +111,34 @@ def check(config: dict[str, Any]) -> None:
         raise Invalid("can't create 'AutoRemove' container with restart policy")
     seen = set()
     for text in host.get("Binds") or []:
-        destination = os.path.normpath(spec.parse_bind(text)[1])
+        source, destination, _ = spec.parse_bind(text)
+        if not source.startswith("/"):
+            raise Unsupported(f"a volume by name ({text}) is not built yet",
+                              "a path of the host is")
+        if not destination.startswith("/"):
+            raise Invalid(f"invalid volume specification: '{text}'")
+        destination = os.path.normpath(destination)
         if destination in seen:
             raise Invalid(f"Duplicate mount point: {destination}")
         seen.add(destination)
     if wanted.get("StopSignal"):
         signals.number(wanted["StopSignal"])
+    check_built(host)
+
+
+def check_built(host: dict[str, Any]) -> None:
+    """Refuse by name what would be promised and not kept. Raises Unsupported."""
+    for field in LATER:
+        if host.get(field):
+            raise Unsupported(f"HostConfig.{field} is not built yet")
+    for field, value, built in (
+            ("NetworkMode", host.get("NetworkMode"), ("none", "host")),
+            ("RestartPolicy", (host.get("RestartPolicy") or {}).get("Name"), ("no",)),
+            ("LogConfig", (host.get("LogConfig") or {}).get("Type"), ("json-file",)),
+            ("UsernsMode", host.get("UsernsMode"), ("host",))):
+        # A mode "container:x" is spec.py's to refuse, in the words of the flag.
+        if value and value not in built and not value.startswith("container:"):
+            raise Unsupported(f"HostConfig.{field} {value} is not built yet")
 
 
 def fill(directory: str, config: dict[str, Any], image: Image) -> None:

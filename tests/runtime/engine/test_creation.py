@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from runtime.engine import creation
-from runtime.errors import Invalid, LabError, NotFound
+from runtime.errors import Invalid, LabError, NotFound, Unsupported
 
 IMAGE = SimpleNamespace(id="sha256:" + "4f" * 32, layers=["/nowhere/l1"], config={"Config": {
     "Cmd": ["sh"], "Entrypoint": ["init"], "Env": ["A=1", "B=2"], "WorkingDir": "/home",
@@ -68,6 +68,25 @@ def test_the_hosts_name_in_the_hosts_namespace():
 def test_refused(body, words):
     with pytest.raises(Invalid, match=words):
         creation.check(wish(**body))
+
+
+@pytest.mark.parametrize("host, words", [
+    ({"Mounts": [{"Type": "volume"}]}, "HostConfig.Mounts is not built yet"),
+    ({"PortBindings": {"80/tcp": []}}, "HostConfig.PortBindings is not built yet"),
+    ({"NetworkMode": "bridge"}, "HostConfig.NetworkMode bridge is not built yet"),
+    ({"RestartPolicy": {"Name": "always"}}, "HostConfig.RestartPolicy always is not built yet"),
+    ({"LogConfig": {"Type": "syslog"}}, "HostConfig.LogConfig syslog is not built yet"),
+    ({"Binds": ["tea:/data"]}, "a volume by name"),
+])
+def test_what_is_not_built_is_refused_by_name(host, words):
+    with pytest.raises(Unsupported, match=words):
+        creation.check(wish(HostConfig=host))
+
+
+def test_what_says_nothing_is_no_wish():
+    creation.check(wish(HostConfig={"PortBindings": {}, "Dns": [], "Init": None, "Mounts": None,
+                                    "NetworkMode": "none", "RestartPolicy": {"Name": "no"},
+                                    "LogConfig": {"Type": "json-file"}}))
 
 
 @pytest.mark.kernel

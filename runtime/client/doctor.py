@@ -21,7 +21,7 @@ from runtime.inspect.source import Live
 
 Lesson = tuple[str, str, Sequence[str]]
 
-WIDTH, NAME = 79, 14
+WIDTH, NAME, LESSON = 79, 14, 22
 # Colour numbers of the terminal's own palette: blue, yellow, bold. Red stays the kernel's.
 MARKS = {OK: ("✔", "ok", "34"), PARTLY: ("▲", "partly", "33"), MISSING: ("○", "missing", "1")}
 LETTERS = {"✔": "+", "▲": "!", "○": "-", "×": "x"}
@@ -82,7 +82,7 @@ def _verdict(report: Report) -> Iterator[str]:
         return
     names = " and ".join(dict.fromkeys(item.name for item in report.hindrances))
     yield from textwrap.wrap(f"Containers cannot run here: see {names} above. What still works: "
-                             "reading the lessons, their recordings, and this report.", WIDTH)
+                             "reading the lessons (lesson show), and this report.", WIDTH)
 
 
 def _merged(items: Iterable[Item]) -> Iterator[Item]:
@@ -140,7 +140,7 @@ def _lesson(state: str, name: str, title: str, colour: bool) -> Iterator[str]:
     word = "open" if state == OK else "closed"
     mark = f"{glyph} {word:<8}"
     head = f"\x1b[{code}m{mark}\x1b[0m" if colour else mark
-    text = f"{name:<{NAME}} {title}" if title else name
+    text = f"{name:<{LESSON}} {title}" if title else name
     yield f"{head} {textwrap.shorten(text, WIDTH - len(mark) - 1, placeholder='…')}" if (
         len(text) > WIDTH - len(mark) - 1) else f"{head} {text}"
 

@@ -29,6 +29,11 @@ def run(session: Session, given: Options, words: list[str]) -> int:
     """`run [OPTIONS] IMAGE [COMMAND] [ARG...]`."""
     try:
         body = _body(session, given, words)
+    except ClientError as error:
+        # What is wrong with the flags is never about the program inside, whatever its words.
+        _refused(session, "run", error)
+        return 125
+    try:
         if not given.get("detach") and body.get("Tty") and body["AttachStdin"]:
             _check_terminal()
         container = _create(session, given, body)
@@ -199,8 +204,6 @@ def _refused(session: Session, verb: str, error: LabError | OSError) -> int:
 
 def _code(text: str) -> int:
     """Docker's client tells 126 and 127 by the words of the error, and so do scripts know them."""
-    if text.startswith("opening seccomp profile"):
-        return 125
     if "executable file not found" in text or "no such file or directory" in text:
         return 127
     if "permission denied" in text or "is a directory" in text:

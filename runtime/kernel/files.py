@@ -19,6 +19,8 @@ from runtime.trace.operation import operation
 
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
 MOST_TEXT = 1 << 20
+# A fifo that stands there already is ENXIO, instead of waiting for somebody who reads it.
+MAKE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class open_how(foreign.Structure):  # noqa: N801  (struct open_how of linux/openat2.h)
@@ -66,8 +68,7 @@ def mkdir_at(folder_fd: int, name: str, mode: int = 0o755) -> None:
 @operation("open(2)")
 def make_file_at(folder_fd: int, name: str, mode: int = 0o644) -> None:
     """Make an empty file below an open directory, never through a link. openat(2)"""
-    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode,
-                     dir_fd=folder_fd))
+    os.close(os.open(name, MAKE, mode, dir_fd=folder_fd))
 
 
 @operation("mkdir(2)")
@@ -85,7 +86,7 @@ def mkdirs(path: str, mode: int = 0o755) -> None:
 @operation("open(2)")
 def make_file(path: str, mode: int = 0o644) -> None:
     """Make an empty file, as the target of a bind mount; one already there is fine. open(2)"""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode))
+    os.close(os.open(path, MAKE, mode))
 
 
 @operation("symlink(2)")

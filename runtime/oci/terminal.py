@@ -25,7 +25,10 @@ def attach(process: dict[str, Any], console: bool = True) -> int:
         terminals.set_window_size(master, size["height"], size["width"])
     if console:
         files.make_file("/dev/console", 0o620)
-        mounts.mount(f"/dev/pts/{number}", "/dev/console", None, mounts.Flags(MS_BIND))
+        # By the descriptor: at the name an image without a devpts of its own may have put any
+        # file, which would be writable under this one (CVE-2025-52565).
+        mounts.mount(files.Opened(slave, f"/dev/pts/{number}"), "/dev/console", None,
+                     mounts.Flags(MS_BIND))
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     if slave > 2:

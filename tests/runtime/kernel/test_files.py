@@ -118,6 +118,13 @@ def test_a_file_is_never_made_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "goal").exists()
 
 
+@pytest.mark.timeout(5)
+def test_a_fifo_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="No such device or address"):
+        files.make_file(str(tmp_path / "fifo"))
+
+
 def test_a_directory_to_go_to(tmp_path: Path) -> None:
     here = os.getcwd()
     fd = os.open(tmp_path, os.O_PATH)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from runtime import documents
-from runtime.engine import connection, events, signals, store
+from runtime.engine import connection, defaults, events, signals, store
 from runtime.engine.connection import Attachment
 from runtime.errors import Conflict, LabError, NotFound
 from runtime.shim import removal
@@ -142,7 +142,7 @@ def stop(container: Container, timeout_s: float | None) -> None:
 def grace_s(timeout_s: float | None) -> float | None:
     """Docker's meanings: none given is ten seconds, negative waits for ever."""
     if timeout_s is None:
-        return 10.0
+        return defaults.STOP_TIMEOUT_S
     return None if timeout_s < 0 else timeout_s
 
 

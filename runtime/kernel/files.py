@@ -77,12 +77,6 @@ def mkdir(path: str, mode: int = 0o755) -> None:
     os.mkdir(path, mode)
 
 
-@operation("mkdir(2)")
-def mkdirs(path: str, mode: int = 0o755) -> None:
-    """Make a directory and those above it that are missing; one already there is fine."""
-    os.makedirs(path, mode, exist_ok=True)
-
-
 @operation("open(2)")
 def make_file(path: str, mode: int = 0o644) -> None:
     """Make an empty file, as the target of a bind mount; one already there is fine. open(2)"""

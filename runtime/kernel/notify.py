@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from runtime.kernel.libc import check, encode, libc
 
-IN_MODIFY, IN_CREATE, IN_MOVED_TO, IN_DELETE = 0x2, 0x100, 0x80, 0x200
+IN_MODIFY = 0x2
 IN_CLOEXEC, IN_NONBLOCK = 0x80000, 0x800
 
 

@@ -17,7 +17,6 @@ from runtime.kernel.libc import (
 )
 from runtime.trace.operation import operation
 
-PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
@@ -64,9 +63,8 @@ def set_name(name: str) -> None:
 
 def pidfd_open(pid: int) -> int:
     """A descriptor that means this process and no later one. Raises KernelError (ESRCH)."""
-    fd = check(syscall(NR_pidfd_open, int_(pid), int_(0)), "pidfd_open", str(pid))
-    os.set_inheritable(fd, False)
-    return fd
+    # Close-on-exec from the beginning.
+    return check(syscall(NR_pidfd_open, int_(pid), int_(0)), "pidfd_open", str(pid))
 
 
 @operation("pidfd_send_signal(2)")

@@ -94,7 +94,7 @@ def counted(lines: list[str]) -> Counter[str]:
 
 def told(operations: list[dict[str, object]], by: str) -> Counter[str]:
     """The same, as recorded."""
-    names = {"mkdir_at": "mkdir", "mkdirs": "mkdir", "make_file_at": "make_file",
+    names = {"mkdir_at": "mkdir", "make_file_at": "make_file",
              "write_open_control": "write_control"}
     return Counter(names.get(str(each["name"]), str(each["name"])) for each in operations
                    if each["by"] == by)

@@ -27,13 +27,9 @@ PULL = ("missing", "never")
 
 def run(session: Session, given: Options, words: list[str]) -> int:
     """`run [OPTIONS] IMAGE [COMMAND] [ARG...]`."""
+    body = None
     try:
         body = _body(session, given, words)
-    except ClientError as error:
-        # What is wrong with the flags is never about the program inside, whatever its words.
-        _refused(session, "run", error)
-        return 125
-    try:
         if not given.get("detach") and body.get("Tty") and body["AttachStdin"]:
             _check_terminal()
         container = _create(session, given, body)
@@ -47,7 +43,9 @@ def run(session: Session, given: Options, words: list[str]) -> int:
             raise
         return _refused(session, "run", error)
     except (LabError, OSError) as error:
-        return _refused(session, "run", error)
+        code = _refused(session, "run", error)
+        # What is wrong with the flags is never about the program inside, whatever its words.
+        return 125 if body is None and isinstance(error, ClientError) else code
 
 
 def create(session: Session, given: Options, words: list[str]) -> int:

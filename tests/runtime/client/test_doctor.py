@@ -69,7 +69,7 @@ def test_a_command_is_broken_at_spaces_only() -> None:
 def test_lessons_say_open_or_closed_with_reason_and_command() -> None:
     printed = list(command.lines(GOOD, LESSONS))
     at = printed.index("Lessons: 1 of 2 run live on this host.")
-    assert printed[at + 1].startswith("✔ open     oom-137        OOM, and what 137 means")
+    assert printed[at + 1].startswith("✔ open     oom-137                OOM, and what 137 means")
     assert printed[at + 2].startswith("○ closed   swap")
     assert printed[at + 3:at + 5] == ["    swap: this host has none",
                                       "    → sudo swapon /swapfile"]

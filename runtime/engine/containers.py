@@ -118,9 +118,11 @@ def nothing_known(ident: str, name: str) -> dict[str, Any]:
 def find(places: Places, reference: str) -> Container:
     """The container of this name, id, or prefix of an id that only one has. Raises NotFound."""
     bare = reference.removeprefix("/")
+    if "/" in bare:  # a path is no name, and no way to a directory of somebody else's either
+        raise NotFound(f"No such container: {reference}")
     if len(bare) == 64 and os.path.isdir(places.container(bare)):
         return Container(places, bare)
-    if bare and "/" not in bare:
+    if bare:
         owner = store.text(f"{places.root}/names/{bare}")
         if owner and os.path.isdir(places.container(owner)):
             return Container(places, owner)

@@ -37,6 +37,14 @@ def test_by_name_id_and_beginning(engine, make):
     assert [container.name for container in engine.containers()] == [ink[:8], "ink", "tea"]
 
 
+def test_a_path_is_no_reference(engine, make):
+    make("true", name="tea")
+    ident = engine.find("tea").id
+    os.rename(engine.find("tea").directory, f"{engine.root}/{ident[:61]}")
+    with pytest.raises(NotFound):
+        engine.find(f"../{ident[:61]}")
+
+
 def test_a_beginning_that_two_have(engine, make):
     first = {make("true")[0] for _ in range(17)}  # more than there are hex digits
     assert first

@@ -1,10 +1,12 @@
 """What the two sides of a start say to each other, over one seqpacket socket.
 
-Runs in the shim (Parent) and in init (Child). Close-on-exec: its end is the news that execve
-succeeded. A message is one JSON document; ready may carry a descriptor (the pty's master).
+Runs in the shim, and in init or exec's process. Close-on-exec: its end is the news that execve
+succeeded. A message is one JSON document; ready may carry a descriptor (the pty's master). The same
+pair, with nothing but a request on it, is how a zygote is asked for a shim.
 
       shim (create, start)                     init
               ── {"go": "mapped"} ──►                 only with a user namespace: maps are written
+              ◄── {"pid": 48213} ──                   only of exec, by the joiner that cloned it
               ◄── {"ready": {"path": …}} ──           all done but the program: "created"
               ── {"go": "start"} ──►                  the specification's start
               ◄── end of file ──                      execve succeeded: "running"

@@ -10,8 +10,8 @@ Runs in the shim and in whoever talks to it (engine). One connection is one conv
                     O bytes   E bytes             stdout, stderr
                     X {"code": 137}               the process has ended; nothing follows
 
-`do`: attach; wait (to be told the end alone); exec {"process", "stdin", "detach", "privileged"};
-kill {"signal", "by"}; pause; resume.
+`do`: attach; wait (to be told the end alone); exec {"process", "stdin", "detach"}, whose answer
+comes when the process runs; kill {"signal", "by"}; pause; resume.
 The length is four bytes, the most significant first; at most 1 MiB.
 """
 

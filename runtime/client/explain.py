@@ -7,6 +7,8 @@ made the container, in order. `clean` removes what the ledger says is ours.
 
 from __future__ import annotations
 
+import os
+
 from runtime.client import help, tables
 from runtime.client.options import BUILT, Command
 
@@ -109,12 +111,15 @@ def _json(value: Any) -> str:
 
 
 def clean(session: Session, given: Options, words: list[str]) -> int:
-    """Remove every host object that we made and that nothing needs any more."""
+    """Remove every host object that we made. What the student has done in the course stays."""
     removed = session.engine.clean()
     for line in removed:
         session.say(line)
     if not removed:
-        session.say(f"nothing of ours was left behind under {session.engine.root}")
+        session.say(f"there was nothing of ours under {session.engine.root}")
+    kept = os.path.join(session.engine.root, "progress")
+    if os.path.isdir(kept):
+        session.say(f"your progress in the course stays in {kept}")
     return 0
 
 

@@ -66,10 +66,11 @@ def main(request: Request, report: _socket.socket) -> None:
 def preload() -> None:
     """Everything a start will import or look up, ahead of it: for those who wait for one."""
     from runtime.cgroup import devices, resources
+    from runtime.oci import exec as later  # also: an update of the files must not reach a shim
 
     cgroup.open_group("/container-lab")  # finds the hierarchies, imports the driver
     documents.digest(b"")
-    documents.parse(documents.encode([devices.__name__, resources.__name__]))
+    documents.parse(documents.encode([devices.__name__, resources.__name__, later.__name__]))
     # A rehearsal: it costs nothing now, and then 0.3 ms of first touches of memory.
     stage, audience = _socket.socketpair()
     Shim({"id": "", "directory": "/", "cgroup": "/container-lab"}, stage)

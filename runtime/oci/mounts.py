@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 
-from runtime.errors import KernelError
+from runtime.errors import Denied, KernelError
 from runtime.kernel import files, mounts
 from runtime.kernel.mounts import FLAGS, MS_BIND, MS_REC, PROPAGATION
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_LINKS = 8
+# Behind a link, what is masked in them could be exchanged (CVE-2019-19921).
+ORDINARY = ("proc", "sysfs")
 # mount(2)'s flags as mount_setattr(2) spells them; sync and dirsync belong to a file system.
 ATTRIBUTES = (
     (mounts.MS_RDONLY, mounts.MOUNT_ATTR_RDONLY), (mounts.MS_NOSUID, mounts.MOUNT_ATTR_NOSUID),
@@ -77,6 +79,9 @@ def attach(root_fd: int, entry: dict[str, Any], bundle: str) -> None:
     fd = target(root_fd, entry["destination"], folder)
     place = files.Opened(fd, entry["destination"])
     try:
+        if entry.get("type") in ORDINARY and real(root_fd, fd) != entry["destination"].rstrip("/"):
+            raise Denied(f"mount {entry['type']} at {entry['destination']}: a link of the image "
+                         "leads elsewhere")
         if bind:
             mounts.mount(source, place, None, mounts.Flags(options.flags & MS_REC | MS_BIND))
         else:

@@ -128,6 +128,9 @@ def find(places: Places, reference: str) -> Container:
             return Container(places, owner)
     matches = [ident for ident in store.idents(places) if bare and ident.startswith(bare)]
     if not matches:
+        # A removal that stopped half-way has given the name back, and listed it still is.
+        matches = [each.id for each in every(places) if each.name == bare]
+    if not matches:
         raise NotFound(f"No such container: {reference}")
     if len(matches) > 1:
         raise Invalid(f"multiple IDs found with provided prefix: {reference}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import Invalid, LabError, NotFound
+from runtime.shim import removal
 
 pytestmark = pytest.mark.kernel
 
@@ -35,6 +36,24 @@ def test_by_name_id_and_beginning(engine, make):
         with pytest.raises(NotFound, match="No such container"):
             engine.find(reference)
     assert [container.name for container in engine.containers()] == [ink[:8], "ink", "tea"]
+
+
+def test_one_half_removed_is_still_found_by_its_name(engine, make, monkeypatch):
+    ident = make("true", name="tea")
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "_gone", refuse)
+        with pytest.raises(OSError, match="busy"):
+            engine.remove("tea")
+    assert engine.find("tea").id == ident
+    other = make("true", name="tea")
+    assert engine.find("tea").id == other, "who has the name now goes first"
+    engine.remove("tea")
+    engine.remove("tea")
+    assert engine.containers() == []
+
+
+def refuse(*_: object) -> None:
+    raise OSError(16, "busy")
 
 
 def test_a_path_is_no_reference(engine, make):

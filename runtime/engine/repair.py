@@ -14,7 +14,7 @@ import time
 from runtime import documents
 from runtime.cgroup import cgroup, stats
 from runtime.engine import connection, events, ledger, names, store
-from runtime.errors import LabError
+from runtime.errors import KernelError, LabError
 from runtime.kernel import processes
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
@@ -149,6 +149,11 @@ def remove_group(container: Container) -> str:
 
 
 def remove_files(container: Container) -> None:
-    """Give back a container's name, and delete its directory."""
+    """Give back a container's name, and delete its directory. Raises KernelError."""
     names.release(container.places, container.name, container.id)
-    removal.remove_tree(container.directory)
+    try:
+        removal.remove_tree(container.directory)
+    except OSError as error:
+        number, said = error.errno or 0, error.strerror or ""
+        raise KernelError("remove the container", number, container.directory,
+                          "" if said == os.strerror(number) else said) from None

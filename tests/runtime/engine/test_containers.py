@@ -42,7 +42,7 @@ def test_one_half_removed_is_still_found_by_its_name(engine, make, monkeypatch):
     ident = make("true", name="tea")
     with monkeypatch.context() as patched:
         patched.setattr(removal, "_gone", refuse)
-        with pytest.raises(OSError, match="busy"):
+        with pytest.raises(LabError, match=r"remove the container .*: EBUSY .* \(busy\)"):
             engine.remove("tea")
     assert engine.find("tea").id == ident
     other = make("true", name="tea")

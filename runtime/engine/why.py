@@ -41,7 +41,9 @@ class Death:
         self.end: dict[str, Any] = ends[-1] if ends else {}
         counted = [each for each in evidence if each["what"] == "oom_kill"]
         self.oom: dict[str, Any] = counted[-1] if counted else {}
-        self.victim: str = self.end.get("comm") or "its program"
+        # A program names itself as it likes (PR_SET_NAME), also with what a terminal obeys.
+        name = self.end.get("comm") or "its program"
+        self.victim = "".join(letter if letter.isprintable() else "?" for letter in name)
         self.memory: int = container.config["HostConfig"].get("Memory") or 0
 
     @property

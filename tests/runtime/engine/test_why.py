@@ -160,3 +160,9 @@ def test_the_evidence_is_of_the_last_run(engine, started):
     engine.wait(container)
     kinds = [each["what"] for each in engine.evidence(container)]
     assert kinds.count("kill") == 1 and kinds.count("exited") == 1
+
+
+def test_a_name_that_a_terminal_would_obey(engine, started):
+    container = started("sh", "-c", r"printf 'x\033[2J\007y' > /proc/self/comm; exit 3")
+    engine.wait(container)
+    assert words(engine.why(container))["its program"] == "x?[2J?y ended by itself: exit(3)"

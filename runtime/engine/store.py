@@ -39,6 +39,8 @@ class Places:
         if self.root == DEFAULT_ROOT:
             self.run, self.group = DEFAULT_RUN, "/container-lab"
         else:
+            # One directory is one lab, by whatever links one comes to it.
+            self.root = os.path.realpath(self.root)
             self.run = f"{self.root}/run"
             self.group = f"/container-lab-{documents.digest(self.root.encode())[:8]}"
 

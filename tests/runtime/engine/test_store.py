@@ -33,6 +33,11 @@ def test_places_of_another_root(monkeypatch, tmp_path):
     assert Places("lab").root == f"{tmp_path}/lab"
 
 
+def test_one_lab_by_whatever_way(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "lab")
+    assert Places(f"{tmp_path}/link").group == Places(f"{tmp_path}/lab").group
+
+
 def test_a_root_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KernelError, match="make the state directory .*/file: .* choose another"):

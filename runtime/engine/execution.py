@@ -8,7 +8,7 @@ Source: Docker Engine API, POST /containers/{id}/exec; moby daemon/exec.go.
 from __future__ import annotations
 
 from runtime import documents
-from runtime.engine import connection, defaults, events, spec, users
+from runtime.engine import connection, defaults, events, spec, store, users
 from runtime.errors import Conflict, Invalid
 
 TYPE_CHECKING = False
@@ -29,12 +29,18 @@ def exec_(engine: Engine, container: Container, body: dict[str, Any]) -> Attachm
         raise Conflict(f"container {container.id} is not running")
     if not body.get("Cmd"):
         raise Invalid("No exec command specified")
-    attachment = connection.conversation(container.run, {
-        "do": "exec", "process": process(container, body),
-        "stdin": bool(body.get("AttachStdin")),
-        "detach": bool(body.get("Detach")),
-    })
-    events.tell(engine.root, f"exec_start: {' '.join(body['Cmd'])}", container.config)
+    command = " ".join(body["Cmd"])
+    asked = {"do": "exec", "process": process(container, body),
+             "stdin": bool(body.get("AttachStdin")), "detach": bool(body.get("Detach"))}
+    # Before it runs, as Docker has it: afterwards its end may be told already.
+    for action in ("exec_create", "exec_start"):
+        events.tell(engine.root, f"{action}: {command}", container.config)
+    try:
+        attachment = connection.conversation(container.run, asked)
+    except Conflict:
+        if container.status not in store.LIVE:  # it ended meanwhile
+            raise Conflict(f"container {container.id} is not running") from None
+        raise
     return attachment
 
 

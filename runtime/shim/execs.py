@@ -118,8 +118,9 @@ def let_go(shim: Shim, now: bool = False) -> None:
             continue
         shim.leaving.remove(each)
         streams.drain(0)
-        streams.finish(code)
+        # Written before anyone is told, as everything is.
         shim.records.event("exec_die", exitCode=str(code))
+        streams.finish(code)
 
 
 def reap_orphans(shim: Shim) -> None:

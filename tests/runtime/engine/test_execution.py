@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import Denied, Invalid, NotFound
+from runtime.engine import execution
+from runtime.errors import Conflict, Denied, Invalid, NotFound
 
 pytestmark = pytest.mark.kernel
 
@@ -156,6 +157,22 @@ def test_the_end_of_the_container_is_the_end_of_its_execs(tea, engine):
     engine.kill("tea")
     assert attachment.read() == ("exit", b"137")
     assert engine.wait("tea") == 137
+
+
+def test_its_events(tea, inside, engine):
+    inside(tea.id, "sh", "-c", "exit 3")
+    told = [each["Action"] for each in engine.events()]
+    assert told[-3:] == ["exec_create: sh -c exit 3", "exec_start: sh -c exit 3", "exec_die"]
+
+
+def test_into_one_that_has_ended_meanwhile(tea, engine, monkeypatch):
+    engine.kill("tea")
+    engine.wait("tea")
+    seen = iter(["running", "exited"])
+    monkeypatch.setattr(type(tea), "status", property(lambda self: next(seen)))
+    monkeypatch.setattr(execution, "process", lambda container, body: {})
+    with pytest.raises(Conflict, match=f"container {tea.id} is not running"):
+        execution.exec_(engine, tea, {"Cmd": ["true"]})
 
 
 def test_two_hundred(tea, inside, eventually):

@@ -111,8 +111,10 @@ def check_mount(entry: dict[str, Any], path: str) -> None:
         unknown = Options(options).data
         if unknown:
             raise Unsupported(f"{path}.options: a bind mount has no option {unknown}")
-    else:
-        expect(entry.get("type"), f"{path}.type", str)
+    elif expect(entry.get("type"), f"{path}.type", str) == "cgroup2":
+        # Mounted before the container has a cgroup namespace, it would be the host's whole tree.
+        raise Unsupported(f"{path}.type: cgroup2 is not built",
+                          'type "cgroup" shows the container its own group, on either generation')
 
 
 def check_linux(linux: dict[str, Any], spec: dict[str, Any]) -> None:

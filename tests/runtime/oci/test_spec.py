@@ -88,6 +88,8 @@ NOT_BUILT: list[tuple[str, Any, str]] = [
     ("linux.namespaces", [{"type": "pid", "path": "/proc/1/ns/pid"}],
      "$.linux.namespaces[0].path"),
     ("linux.namespaces", [{"type": "pid"}], "$.linux.namespaces"),
+    ("mounts", [{"destination": "/x", "type": "cgroup2", "source": "cgroup2"}],
+     "$.mounts[0].type: cgroup2"),
     ("mounts", [{"destination": "/x", "type": "bind", "source": "/",
                  "options": ["bind", "idmap"]}], "$.mounts[0].options"),
     ("mounts", [{"destination": "/x", "type": "bind", "source": "/", "uidMappings": [{}]}],

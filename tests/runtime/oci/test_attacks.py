@@ -160,3 +160,17 @@ def test_nothing_of_the_hosts_tree_is_left_by_dots(bundle: Bundle) -> None:
     seen = set(out.split())
     assert "work" not in seen and "boot" not in seen
     assert {"bin", "etc", "proc", "tmp"} <= seen
+
+
+def test_the_hosts_interpreter_cannot_be_overwritten(bundle: Bundle) -> None:
+    """CVE-2019-5736 at a start: an image whose program is "what runs now" is given our Python.
+
+    It cannot write it, for the shim runs the same file as long as the container lives.
+    """
+    code = "import os; os.open('/proc/self/exe', os.O_RDWR)"
+    for folder in filter(os.path.isdir, ("/usr", "/lib", "/lib64", "/root/.pyenv")):
+        bundle.spec["mounts"].append({"destination": folder, "type": "bind", "options": ["rbind"],
+                                      "source": os.path.realpath(folder)})
+    bundle.process["args"] = ["/proc/self/exe", "-I", "-S", "-c", code]
+    started = bundle.start()
+    assert started.wait() == 1 and "Text file busy" in bundle.read("init.err")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,7 +169,7 @@ def test_the_hosts_interpreter_cannot_be_overwritten(bundle: Bundle) -> None:
     It cannot write it, for the shim runs the same file as long as the container lives.
     """
     code = "import os; os.open('/proc/self/exe', os.O_RDWR)"
-    for folder in filter(os.path.isdir, ("/usr", "/lib", "/lib64", "/root/.pyenv")):
+    for folder in filter(os.path.isdir, ("/usr", "/lib", "/lib64", sys.base_prefix)):
         bundle.spec["mounts"].append({"destination": folder, "type": "bind", "options": ["rbind"],
                                       "source": os.path.realpath(folder)})
     bundle.process["args"] = ["/proc/self/exe", "-I", "-S", "-c", code]

@@ -54,6 +54,7 @@ def parse(arguments: list[str]) -> tuple[str, str]:
 def run(bundle: str, ident: str) -> int:
     """Create, start, wait, delete."""
     planned = plan.load(bundle)
+    planned.filmed = False  # there is no container left to keep it with
     if planned.process.get("terminal"):
         raise Unsupported("$.process.terminal: a terminal is not built here",
                           "set it to false, or use container-lab run -t")

@@ -124,7 +124,7 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         from runtime.trace.wire import Wire
 
         recorder.then = Wire(plan.gate)
-    outer = observe(recorder)
+    outer = observe(recorder if plan.filmed or plan.gate else None)
     init: Init | None = None
     made: Cgroup | None = None
     try:

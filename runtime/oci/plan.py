@@ -24,7 +24,7 @@ class Plan:
     """Everything init needs, in memory before it is cloned."""
 
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
-                 "filter", "filter_flags", "record")
+                 "filter", "filter_flags", "record", "filmed")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
                  root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None) -> None:
@@ -39,6 +39,8 @@ class Plan:
             for entry in (spec.get("linux") or {}).get("namespaces") or []
         }
         self.filter, self.filter_flags = b"", 0
+        # Whether anybody keeps the operations; a gate always sees them.
+        self.filmed = True
         self.record: int | None = None
 
     def new_namespace(self, kind: str) -> bool:

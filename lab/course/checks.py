@@ -5,6 +5,7 @@
     holds = "3s"            has been true at every look for so long
     within = "5s"           line mode looks again for so long before it says no
     since = "step"          what counts as before: the step, the lesson, or another step's id
+    words = "…"             the author's own sentence for it
 
 What must be remembered between two looks is kept in the step's Record. Cheap enough for twice a
 second: a check reads a handful of small files.
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from lab.course import predicates, predicates_proc
+from lab.course import predicates, predicates_events, predicates_proc
 from lab.course.attempt import Attempt, Record
 from lab.course.lesson import Check, Step, fill
 from lab.course.measure import number, same
@@ -48,8 +50,8 @@ def value(words: Words, context: Context) -> Result:
 
 
 PREDICATES: Mapping[str, Callable[[Words, Context], Result]] = {
-    "container": predicates.container, "cgroup": predicates.cgroup, "event": predicates.event,
-    "gone": predicates.gone, "operations": predicates.operations, "ns": predicates_proc.ns,
+    "container": predicates.container, "cgroup": predicates.cgroup, "gone": predicates.gone,
+    "event": predicates_events.event, "operations": predicates.operations, "ns": predicates_proc.ns,
     "proc": predicates_proc.proc, "mount": predicates_proc.mount,
     "overlay": predicates_proc.overlay, "file": predicates_proc.file,
     "predicted": predicted, "answer": answered, "value": value,
@@ -75,6 +77,8 @@ def evaluate(check: Check, context: Context) -> Result:
         result = Result(False, "readable", str(error), "", "what the check needs can be read")
     if "holds" in check.words:
         result = _held(check, result, key, context)
+    if "words" in check.words:
+        result = replace(result, sentence=context.text(check.words["words"]))
     if result.passed and check.words.get("sticky"):
         context.record.seen[key] = result.as_data()
     return result
@@ -110,7 +114,7 @@ def _held(check: Check, result: Result, key: str, context: Context) -> Result:
 
 def name_of(check: Check, attempt: Attempt) -> str:
     """A stable name for a check in a record: its words, with the attempt's values."""
-    words = {key: item for key, item in check.words.items() if key not in ("sticky", "at")}
+    words = {key: item for key, item in check.words.items() if key not in ("sticky", "at", "words")}
     inner = [name_of(part, attempt) for part in check.parts]
     return fill(json.dumps([check.subject, words, inner], sort_keys=True), attempt.vars)
 
@@ -129,17 +133,24 @@ def truth(check: Check, context: Context) -> Reading | None:
 
 
 def judge(check: Check, answer: str, context: Context) -> Result:
-    """Compare what the student typed with the kernel: live, or as it was at another step."""
+    """Compare what the student typed with the kernel: live, or as it was at another step.
+
+    The sentence of a wrong answer says where to read the right one, and not what it is.
+    """
     value, live = truth(check, context), reading(check, context)
-    sentence = "your answer is what the kernel says"
     if value is None:
-        return Result(False, answer, f"nothing to compare with: {_absent(check, context)}", "",
-                      sentence)
+        why = f"nothing to compare with: {_absent(check, context)}"
+        return Result(False, answer, why, "", why)
     tolerance = float(check.words.get("within_percent", 0))
     right = same(value.value, answer, tolerance)
     if not right and live is not None:
         right = _between(check, value.value, live.value, answer)
-    return Result(right, value.value, answer, value.path, sentence)
+    if right:
+        return Result(True, value.value, answer, value.path, "your answer is what the kernel says")
+    # The pid in /proc/4213/status is an answer, too.
+    path = value.path if value.value not in value.path.split("/") else ""
+    where = f"read it at {path}" if path else "look again"
+    return Result(False, value.value, answer, path, f"not that: you said {answer}; {where}")
 
 
 def _absent(check: Check, context: Context) -> str:

@@ -1,13 +1,13 @@
-"""The predicates about a container and its group: container, cgroup, event, gone, operations.
+"""The predicates about a container and its group: container, cgroup, gone, operations.
 
 Each takes the author's words and a Context, reads the world, and returns a Result with the file it
 read. They look at effects only; extra containers, other flags and other spellings do not matter.
-The predicates about a live process and its files are in `predicates_proc.py`.
+Those about a live process and its files are in `predicates_proc.py`, events in
+`predicates_events.py`.
 
     {container = "$name", exit_code = 137}       state.json of the engine, against /proc
     {cgroup = "$name", file = "memory.events", key = "oom_kill", delta_ge = 1}
-    {event = {sequence = ["start $name", "die $name exitCode=137"]}}
-Sources: cgroup-v2.rst for the files; Docker's API v1.43 for states and events.
+Sources: cgroup-v2.rst for the files; Docker's API v1.43 for states.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 from lab.course.evidence import Facts
 from lab.course.measure import number, plain, same
+from lab.course.predicates_events import actor
 from lab.course.result import Context, Reading, Result
-from lab.course.schema import seconds
 
 Words = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ PHASES = ("isolate", "root", "limit", "drop", "exec")
 def missing(name: str, context: Context) -> str:
     """Why there is no container of that name, as far as one can see."""
     for event in reversed(context.world.events(context.attempt.started_ns)):
-        if _actor(event).get("name") == name and event.get("Action") == "destroy":
+        if actor(event).get("name") == name and event.get("Action") == "destroy":
             return f"{name} was here, and has been removed"
     begun = context.record.started_ns
     newest = next((one for one in context.world.containers() if one.created_ns >= begun), None)
@@ -169,6 +169,8 @@ def _grown(words: Words, context: Context, name: str, label: str) -> Result:
     if reading is None or value is None:
         return Result(False, expected, missing(name, context), "", story.format(name=name))
     begun = baseline(words, context)
+    # A counter only grows: a lower one is that of the container's next life.
+    begun = begun if value >= begun else 0.0
     observed = f"{words.get('key', words['file'])} {plain(begun)} → {plain(value)}"
     return Result(value - begun >= wanted, expected, observed, reading.path,
                   story.format(name=name))
@@ -214,35 +216,6 @@ def compare(words: Words, context: Context, value: str) -> bool:
         return observed is not None and low is not None and high is not None \
             and low <= observed <= high
     return True
-
-
-def event(words: Words, context: Context) -> Result:
-    """Docker's events in this order, others between them allowed; `within` bounds their span."""
-    wanted = [context.text(item) for item in words["event"]["sequence"]]
-    happened = context.world.events(context.since_ns(words.get("since", "step")))
-    times: list[int] = []
-    for one in happened:
-        if len(times) < len(wanted) and _matches(wanted[len(times)], one):
-            times.append(int(one.get("timeNano", 0)))
-    limit = words.get("within")
-    in_time = not limit or not times or (times[-1] - times[0]) / 1e9 <= seconds(limit)
-    names = {item.split()[1] for item in wanted}
-    seen = [f"{one['Action']} {_actor(one).get('name', '')}" for one in happened
-            if _actor(one).get("name") in names]
-    return Result(len(times) == len(wanted) and in_time, ", then ".join(wanted),
-                  ", ".join(seen) or "nothing yet", "events.jsonl",
-                  "events: " + ", then ".join(wanted))
-
-
-def _matches(wanted: str, one: Mapping[str, Any]) -> bool:
-    action, name, *rest = wanted.split()
-    actor = _actor(one)
-    return one.get("Action") == action and actor.get("name") == name and all(
-        same(value, actor.get(key, "")) for key, _, value in (word.partition("=") for word in rest))
-
-
-def _actor(one: Mapping[str, Any]) -> Mapping[str, str]:
-    return one.get("Actor", {}).get("Attributes", {}) or {}
 
 
 def gone(words: Words, context: Context) -> Result:

@@ -46,7 +46,7 @@ class Result:
     def negated(self) -> Result:
         """The result of `not` around this check."""
         return replace(self, passed=not self.passed, expected=f"not: {self.expected}",
-                       sentence=f"not so: {self.sentence}")
+                       sentence=f"not: {self.sentence}")
 
 
 @dataclass(frozen=True, slots=True)

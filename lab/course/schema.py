@@ -18,7 +18,8 @@ from runtime.errors import Invalid
 
 FORMAT = 1
 
-COURSE = {"format": "int", "id": "str", "locale": "str", "tracks": "strs", "assumed": "strs"}
+COURSE = {"format": "int", "id": "str", "locale": "str", "tracks": "strs", "assumed": "strs",
+          "note": "words"}
 TRACK = {"id": "str", "number": "int", "lessons": "strs", "title": "words", "about": "words"}
 LESSON = {
     "format": "int", "id": "str", "level": "str", "minutes": "int", "teaches": "strs",
@@ -45,7 +46,7 @@ FAIL = {"when": "check", "say": "str"}
 
 COMPARISON = {"eq": "value", "ge": "value", "le": "value"}
 MODIFIER = {"sticky": "bool", "within": "time", "holds": "time", "since": "str",
-            "at": "str", "within_percent": "number"}
+            "at": "str", "within_percent": "number", "words": "str"}
 COMBINATORS = {"all": "checks", "any": "checks", "not": "check"}
 
 # The first word of a table that stands here is its subject: `file` is also a word of `cgroup`.

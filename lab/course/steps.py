@@ -71,6 +71,7 @@ def read_check(table: Mapping[str, Any], where: str, variables: Mapping[str, Any
     for word in schema.COMBINATORS:
         if word in table:
             schema.check_keys(table, {word: schema.COMBINATORS[word]} | schema.MODIFIER, where)
+            _known_variables(table.get("words", ""), variables, where)
             inner = [table[word]] if word == "not" else table[word]
             parts = tuple(read_check(item, where, variables) for item in inner)
             return Check(word, {key: value for key, value in table.items() if key != word}, parts)

@@ -170,6 +170,15 @@ def test_a_counter_counts_from_where_the_step_began(world, look, context, check)
     assert look(**words).passed
 
 
+def test_a_counter_of_the_next_life_starts_anew(world, look, context, check):
+    words = {"cgroup": "$name", "file": "cpu.stat", "key": "nr_throttled", "delta_ge": 10}
+    world.put("ink")
+    world.write("ink", "cpu.stat", "nr_throttled 100\n")
+    begin([check(**words)], context)
+    world.write("ink", "cpu.stat", "nr_throttled 12\n")
+    assert look(**words).observed == "nr_throttled 0 → 12"
+
+
 def test_a_counter_of_another_container_by_that_name_starts_anew(world, look, context, check):
     words = {"cgroup": "$name", "file": "cpu.stat", "key": "nr_throttled", "delta_ge": 10}
     world.put("ink")
@@ -243,6 +252,31 @@ def test_events_before_the_step_do_not_count(world, look, context):
     context.record.started_ns = 10
     assert not look(event={"sequence": ["start $name"]}).passed
     assert look(event={"sequence": ["start $name"]}, since="lesson").passed
+
+
+def test_a_life_before_the_last_start_does_not_count(world, look):
+    kill = {"event": {"sequence": ["kill $name"]}}
+    world.tell("kill", "ink", signal="9")
+    assert look(**kill).passed
+    world.tell("start", "tea")
+    assert look(**kill).passed
+    world.tell("start", "ink")
+    assert not look(**kill).passed
+    assert look(event={"sequence": ["kill $name", "start $name"]}).passed
+
+
+def test_events_are_told_in_sentences(world, look):
+    assert look(event={"sequence": ["kill $name signal=15", "die $name exitCode=143"]}).sentence \
+        == "Docker sent signal 15 to ink, then ink ended with exit code 143"
+    assert look(event={"sequence": ["kill $name"]}).sentence == "Docker sent a signal to ink"
+    assert look(event={"sequence": ["rename $name"]}).sentence == "rename ink"
+
+
+def test_a_check_in_its_authors_words(world, look):
+    words = {"not": {"event": {"sequence": ["kill $name"]}}, "words": "Docker let $name be"}
+    assert look(**words).sentence == "Docker let ink be"
+    world.tell("kill", "ink")
+    assert (look(**words).passed, look(**words).sentence) == (False, "Docker let ink be")
 
 
 def test_events_within_a_time(world, look):

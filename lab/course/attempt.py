@@ -52,6 +52,11 @@ class Attempt:
         """The record of a step, made when first asked for."""
         return self.steps.setdefault(step_id, Record())
 
+    @property
+    def skipped(self) -> int:
+        """How many steps were passed over, and not done since."""
+        return sum(record.skipped and not record.passed for record in self.steps.values())
+
     def to_data(self) -> dict[str, Any]:
         """The attempt as JSON data."""
         return asdict(self)

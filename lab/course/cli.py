@@ -50,6 +50,17 @@ def main(argv: list[str], root: str | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        print(f"container-lab: {_unusable(error)}", file=sys.stderr)
+        return 1
+
+
+def _unusable(error: OSError) -> str:
+    """What of the lab's state could not be read or written, in one line."""
+    what = f"use {error.filename}" if error.filename else "use the lab's state"
+    denied = isinstance(error, PermissionError)
+    hint = " (sudo, or --root DIR for a lab of your own)" if denied else ""
+    return f"{what}: {(error.strerror or str(error)).lower()}{hint}"
 
 
 def parser() -> Parser:
@@ -132,13 +143,14 @@ class Session:
 
 
 def _list(session: Session, arguments: argparse.Namespace) -> int:
-    rows, lines = [], []
+    rows, lines = [], [session.course.note] if session.course.note else []
     for track in session.course.tracks:
         lines.append(f"{track.number} {track.title}")
         for lesson in track.lessons:
             row = _row(session, lesson)
             rows.append(row)
-            step = f", step {row['step']} of {row['steps']}" if row["state"] == "open" else ""
+            step = {"open": f", step {row['step']} of {row['steps']}",
+                    "seen": f", {row['skipped']} skipped"}.get(row["state"], "")
             lines.append(f"  {lesson.number} {lesson.id}: {lesson.title} "
                          f"({lesson.minutes} min, {lesson.level}, {row['state']}{step})")
     session.out(rows, *lines)
@@ -150,6 +162,7 @@ def _row(session: Session, lesson: Lesson) -> dict[str, Any]:
             "track": lesson.track, "level": lesson.level, "minutes": lesson.minutes,
             "state": session.progress.state(lesson.id),
             "step": session.progress.step(lesson.id) + 1, "steps": len(lesson.steps),
+            "skipped": session.progress.skipped(lesson.id),
             "teaches": list(lesson.teaches), "needs": list(lesson.needs),
             "requires": list(lesson.requires)}
 
@@ -194,6 +207,9 @@ def _state(stepper: Stepper) -> dict[str, Any]:
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     lesson = session.lesson(arguments.lesson)
+    if sys.stdin is None and not arguments.solve:
+        raise Invalid(f"play {lesson.id}: standard input is closed, and the lesson reads it",
+                      f"{PROGRAM} check goes on without")
     session.need(lesson)
     stepper = session.stepper(lesson)
     if stepper.finished:
@@ -238,19 +254,20 @@ def _solve(session: Session, stepper: Stepper) -> int:
 
 def _check(session: Session, arguments: argparse.Namespace) -> int:
     from lab.course.checks import as_json
-    from lab.course.line import sentence, speak
+    from lab.course.line import sentence, speak, spoken_card, the_end, verdict
     from lab.course.solve import wait
 
     stepper = session.stepper(session.lesson(arguments.lesson))
-    lines: list[str] = []
     results = wait(stepper, 0.0)
+    lines = [sentence(result) for result in results]
     if arguments.answer is not None:
         if stepper.step.kind == "predict":
             stepper.predict(arguments.answer, arguments.sure)
             lines.append("Locked. The kernel answers in the step that finds out.")
         else:
-            results = [*results, stepper.answer(arguments.answer)]
-    lines += [sentence(result) for result in results]
+            given = stepper.answer(arguments.answer)
+            results, card = [*results, given], stepper.card()
+            lines.append(spoken_card(card) if card else verdict(given))
     if not stepper.passed:
         lines += [speak(stepper.say)] if stepper.say else []
         if not results or all(result.passed for result in results):
@@ -261,7 +278,7 @@ def _check(session: Session, arguments: argparse.Namespace) -> int:
     if passed:
         stepper.next()
         lines += ["", speak(reveal)] if reveal else []
-        lines += ["", f"The end of {stepper.lesson.title}." if stepper.finished else
+        lines += ["", the_end(stepper) if stepper.finished else
                   f"Next: step {stepper.index + 1} of {len(stepper.lesson.steps)}, "
                   f"{PROGRAM} show {stepper.lesson.id}"]
     session.out(data | {"reveal": reveal if passed else "", "next": stepper.step.id,
@@ -270,7 +287,7 @@ def _check(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _hint(session: Session, arguments: argparse.Namespace) -> int:
-    from lab.course.line import speak
+    from lab.course.line import no_hint, speak
 
     stepper = session.stepper(session.lesson(arguments.lesson))
     hint = stepper.hint()
@@ -279,7 +296,7 @@ def _hint(session: Session, arguments: argparse.Namespace) -> int:
     session.out({"id": stepper.lesson.id, "step": stepper.step.id, "hint": hint,
                  "number": shown, "of": count},
                 f"hint {shown} of {count}: {speak(hint)}" if hint else
-                f"there are no more hints for step {stepper.step.id}")
+                no_hint(stepper.step))
     return 0 if hint else 1
 
 
@@ -292,6 +309,10 @@ def _reset(session: Session, arguments: argparse.Namespace) -> int:
     steppers = [session.stepper(lesson) for lesson in begun]
     scope = "step" if arguments.step else "lesson"
     doomed = [line for stepper in steppers for line in stepper.preview_reset(scope)]
+    if doomed and session.as_json and not arguments.yes:
+        # A program is not asked: it reads what would go, and says --yes.
+        session.out({"reset": [], "scope": scope, "removed": [], "would_remove": doomed})
+        return 1
     if doomed and not arguments.yes and not _agreed(doomed):
         raise Invalid("nothing was removed", "say yes, or give --yes")
     done = [line for stepper in steppers for line in stepper.reset(scope)]
@@ -304,7 +325,7 @@ def _reset(session: Session, arguments: argparse.Namespace) -> int:
 def _agreed(doomed: list[str]) -> bool:
     for line in doomed:
         print(line, file=sys.stderr)
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
     return input("Remove this? (y/N) ").strip().lower() in ("y", "yes")
 

@@ -19,6 +19,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from lab.course.cards import Card
+from lab.course.lesson import Step
 from lab.course.result import Result
 from lab.course.shell import shell_command, whole_environment
 from lab.course.solve import wait
@@ -51,11 +53,40 @@ def sentence(result: Result) -> str:
     return f"not yet: {result.sentence} ({result.observed})"
 
 
+def verdict(result: Result) -> str:
+    """What an answer was worth, in one sentence: Yes, or why not and where to look."""
+    if result.passed:
+        return f"Yes. Read at {result.source_path}" if result.source_path else "Yes."
+    return f"{result.sentence[0].upper()}{speak(result.sentence[1:]).rstrip('.')}."
+
+
+def spoken_card(card: Card) -> str:
+    """The card in one paragraph: what was said, and what it is."""
+    sure = f", {card.sure}" if card.sure else ""
+    right = " You were right." if card.right else ""
+    label = f"{card.label[0].upper()}{card.label[1:]}"
+    return (f"You said{sure}: {speak(card.said).rstrip('.')}. "
+            f"{label}: {speak(card.kernel).rstrip('.')}.{right}")
+
+
+def no_hint(step: Step) -> str:
+    """Why there is no hint, or no more."""
+    return "There are no more hints." if step.hints else "This step has no hints."
+
+
 def counted(names: tuple[str, ...]) -> str:
     """ "mount 21 times, pivot_root, chdir 3 times": each once, in the order of first use."""
     counts = Counter(names)
     return ", ".join(name if count == 1 else f"{name} {count} times"
                      for name, count in counts.items())
+
+
+def the_end(stepper: Stepper) -> str:
+    """The last line of a lesson; what was skipped is said."""
+    end = f"The end of {stepper.lesson.title}."
+    if not stepper.skipped:
+        return end
+    return f"{end} {stepper.skipped} of its {len(stepper.lesson.steps)} steps were skipped."
 
 
 class Line:
@@ -79,7 +110,7 @@ class Line:
             self._say(f"\nKept at step {self.stepper.index + 1}. "
                       f"Go on with: container-lab lesson run {lesson.id}")
             return False
-        self._say(f"The end of {lesson.title}.")
+        self._say(the_end(self.stepper))
         self._say(f"What it made can go with: container-lab lesson reset {lesson.id}")
         return True
 
@@ -99,10 +130,7 @@ class Line:
         """The card and the reveal, once there is something to reveal."""
         card = self.stepper.card()
         if card and self.stepper.step.kind != "predict":
-            sure = f", {card.sure}" if card.sure else ""
-            self._say(f"You said{sure}: {speak(card.said)}.")
-            self._say(f"The kernel said: {speak(card.kernel)}. "
-                      f"{'You were right.' if card.right else ''}\n")
+            self._say(f"{spoken_card(card)}\n")
         if text := self.stepper.reveal_text():
             self._say(speak(text) + "\n")
 
@@ -112,7 +140,7 @@ class Line:
         if words == "q":
             raise Quit
         if words == "h":
-            self._say(speak(self.stepper.hint() or "There are no more hints.") + "\n")
+            self._say(speak(self.stepper.hint() or no_hint(self.stepper.step)) + "\n")
         elif words == "b":
             self.stepper.back()
         elif words == "s":
@@ -209,15 +237,9 @@ class Line:
             except LabError as error:
                 self._say(f"{error}")
                 continue
-            self._verdict(result)
-
-    def _verdict(self, result: Result) -> None:
-        if result.passed:
-            self._say(f"Yes. {'Read at ' + result.source_path if result.source_path else ''}\n")
-        elif self.stepper.step.kind == "explain":
-            self._say(f"Another explanation: {speak(result.expected)}\n")
-        else:
-            self._say(f"Not that: {result.why}.\n")
+            # Of an explanation the card speaks.
+            if self.stepper.step.kind != "explain":
+                self._say(f"{verdict(result)}\n")
 
     def _shell(self, line: str) -> None:
         self._run_program(["/bin/sh", "-c", line])

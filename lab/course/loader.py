@@ -29,13 +29,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The whole course in one language."""
+    """The whole course in one language; `note` is for the head of its list."""
 
     id: str
     tracks: tuple[Track, ...]
     assumed: tuple[str, ...]
     language: str
     folder: str
+    note: str = ""
 
     @classmethod
     def load(cls, lang: str = "en", folder: str | None = None) -> Course:
@@ -47,7 +48,8 @@ class Course:
         schema.require(table, ("format", "id", "tracks"), where)
         _check_format(table, where)
         tracks = tuple(_track(folder, name, lang) for name in table["tracks"])
-        course = cls(table["id"], tracks, tuple(table.get("assumed", ())), lang, folder)
+        course = cls(table["id"], tracks, tuple(table.get("assumed", ())), lang, folder,
+                     table.get("note", {}).get(lang, ""))
         _unique([lesson.id for lesson in course.lessons()], where, "lesson")
         return course
 

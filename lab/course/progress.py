@@ -77,11 +77,16 @@ class Progress:
         return self._data.get("last") or None
 
     def state(self, lesson_id: str) -> str:
-        """"new", "open" or "done". Done stays done when the lesson is played again."""
+        """"new", "open", "seen" or "done": seen is at the end, with steps that were skipped.
+
+        Done stays done when the lesson is played again.
+        """
         entry = self._data["lessons"].get(lesson_id, {})
         if entry.get("done_ns"):
             return "done"
         attempt = self.attempt(lesson_id)
+        if attempt is not None and attempt.finished:
+            return "seen"
         begun = attempt is not None and (attempt.index > 0 or any(
             record.passed or record.prediction for record in attempt.steps.values()))
         return "open" if begun else "new"
@@ -90,6 +95,11 @@ class Progress:
         """The index of the step to go on with."""
         attempt = self.attempt(lesson_id)
         return attempt.index if attempt else 0
+
+    def skipped(self, lesson_id: str) -> int:
+        """How many steps were passed over in the attempt that is open, or was the last."""
+        attempt = self.attempt(lesson_id)
+        return attempt.skipped if attempt else 0
 
     def attempt(self, lesson_id: str) -> Attempt | None:
         """The attempt that is open, or was finished last."""
@@ -108,7 +118,7 @@ class Progress:
                 self._refresh()
                 entry = self._data["lessons"].setdefault(attempt.lesson, {"done_ns": 0})
                 entry["attempt"] = attempt.to_data()
-                if attempt.finished and not entry["done_ns"]:
+                if attempt.finished and not attempt.skipped and not entry["done_ns"]:
                     entry["done_ns"] = time.time_ns()
                 self._data["last"] = attempt.lesson
                 documents.write(str(self.directory / "progress.json"), self._data, durable=True)
@@ -232,7 +242,9 @@ def _retell(data: dict[str, Any], line: dict[str, Any]) -> None:
     if record and line["what"] == "predicted":
         record.prediction, record.sure = detail.get("option", ""), detail.get("sure", "")
     if line["what"] == "finished":
-        attempt.finished, entry["done_ns"] = True, line["time_ns"]
+        attempt.finished = True
+    if attempt.finished and not attempt.skipped and not entry["done_ns"]:
+        entry["done_ns"] = line["time_ns"]
     entry["attempt"] = attempt.to_data()
 
 

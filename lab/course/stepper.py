@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from lab.course import cards, checks, undo, variables
@@ -108,6 +109,11 @@ class Stepper:
         """Whether the current step lets one go on."""
         return self.passed_step(self.step.id)
 
+    @property
+    def skipped(self) -> int:
+        """How many steps of this attempt were passed over, and not done since."""
+        return self._attempt.skipped
+
     def passed_step(self, step_id: str) -> bool:
         """Whether that step is passed; reading is."""
         return self.lesson.step(step_id).kind == "read" or self._attempt.record(step_id).passed
@@ -148,6 +154,10 @@ class Stepper:
         """The option locked in at this step."""
         return self._record.prediction or None
 
+    def explained(self) -> str | None:
+        """The option given at this explain step."""
+        return self._record.answer or None if self.step.kind == "explain" else None
+
     def option(self, text: str) -> str:
         """The option's key, of its key, its number or its wording. Raises Invalid."""
         for number, (key, words) in enumerate(self.options(), 1):
@@ -157,16 +167,20 @@ class Stepper:
         raise Invalid(f"no such option: {text} (known: {known})")
 
     def answer(self, text: str) -> Result:
-        """Answer the question of an ask, watch or explain step."""
+        """Answer the question of an ask, watch or explain step; an explanation counts once."""
         with self._lock:
             kind = self.step.kind
             if kind not in ("ask", "watch", "explain"):
                 raise Conflict(f"step {self.step.id} asks no question")
             if kind == "watch" and not self._checked():
                 raise Conflict("start the container first, then answer")
+            if self.explained():
+                raise Conflict("your answer is locked")
             result = self._explained(text) if kind == "explain" else self._judged(text)
             record = self._record
             record.answer, record.right = text, result.passed
+            if kind == "explain":
+                record.answer = self.option(text)
             record.passed = record.passed or result.passed or kind == "explain"
             self._tell("answered", answer=text, right=result.passed, path=result.source_path)
             return result
@@ -192,15 +206,15 @@ class Stepper:
         if result.passed or result.observed.startswith("nothing to compare"):
             return result
         # The right value stays out of it: the student is to read it, at the place we name.
-        place = f": read it at {result.source_path}" if result.source_path else ""
-        return Result(False, f"what the kernel says{place}", f"you said {text}",
-                      result.source_path, result.sentence)
+        return replace(result, expected="what the kernel says", observed=f"you said {text}")
 
     def _explained(self, text: str) -> Result:
-        key = self.option(text)
+        key, right = self.option(text), self.step.correct
         wording = dict(self.options())
-        return Result(key == self.step.correct, wording[self.step.correct], wording[key], "",
-                      "you explained it")
+        numbers = {one: str(at) for at, one in enumerate(wording, 1)}
+        sentence = "that is it" if key == right else \
+            f"you said {numbers[key]}; it is {numbers[right]}: {wording[right]}"
+        return Result(key == right, wording[right], wording[key], "", sentence)
 
     def check(self) -> list[Result]:
         """Look at the kernel for every check of the step; remembers what it saw."""
@@ -285,7 +299,7 @@ class Stepper:
         return self._fill(self.step.reveal) if self.passed else ""
 
     def card(self) -> Card | None:
-        """You said, the kernel said: once the step that finds out is passed."""
+        """You said, and it is: once the kernel has answered, or the explanation is given."""
         return cards.card(self.lesson, self._attempt, self.step)
 
     def phases(self) -> list[Phase]:

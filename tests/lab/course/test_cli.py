@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lab.course import cli
+from lab.course.loader import Course
 from lab.course.progress import Progress
 
 
@@ -35,6 +36,7 @@ def test_list_as_json_has_what_a_program_needs(lesson):
 
 def test_list_for_people(lesson):
     code, out, _ = lesson("list")
+    assert out.startswith("Tracks 2 to 5 are here. 1, Orientation, is not written yet")
     assert "3·1 throttled-and-killed: Throttled, and killed (12 min, core, new)" in out
 
 
@@ -103,6 +105,72 @@ def test_damaged_progress_is_one_line_and_the_command_goes_on(lesson, tmp_path):
     assert "copy-up" in out
     assert err.count("\n") == 1
     assert "was damaged and is set aside as" in err
+
+
+def test_a_step_without_hints_says_so(lesson):
+    lesson("check", "3.1")
+    code, out, _ = lesson("hint")
+    assert (code, out) == (1, "This step has no hints.\n")
+
+
+def test_a_wrong_answer_says_where_to_look(lesson):
+    lesson("check", "2.1")
+    code, out, _ = lesson("check", "2.1", "5")
+    assert code == 1
+    assert out.startswith("Not that: you said 5; read it at /proc/self/ns/pid.\n")
+    data = json.loads(lesson("check", "2.1", "5", "--json")[1])
+    assert data["results"][-1]["sentence"] == (
+        "not that: you said 5; read it at /proc/self/ns/pid")
+
+
+def test_a_wrong_explanation_says_the_right_one(lesson, tmp_path):
+    at_step(tmp_path, "throttled-and-killed", "explain")
+    code, out, _ = lesson("check", "3.1", "3")
+    assert code == 0
+    assert out.startswith("You said: 3: docker stats shows that memory was nearly full. "
+                          "It is: 2: the group's oom_kill counter")
+
+
+def test_a_lesson_that_was_skipped_through_is_seen_not_done(lesson, tmp_path):
+    at_step(tmp_path, "throttled-and-killed", "debrief")
+    assert "The end of Throttled, and killed. 10 of" in lesson("check", "3.1")[1]
+    assert "(12 min, core, seen, 10 skipped)" in lesson("list")[1]
+    row = json.loads(lesson("list", "--json")[1])[1]
+    assert (row["state"], row["skipped"]) == ("seen", 10)
+
+
+def at_step(tmp_path, lesson_id, step_id):
+    """Skip ahead, as a student does who only reads."""
+    stepper = cli.Session(str(tmp_path), False).stepper(Course.load().lesson(lesson_id))
+    while stepper.step.id != step_id:
+        stepper.skip()
+
+
+def test_a_reset_is_refused_in_json_too(lesson, monkeypatch):
+    lesson("check", "3.1")
+    monkeypatch.setattr(cli.Stepper, "preview_reset", lambda *_: ["container ink (exited): …"])
+    code, out, err = lesson("reset", "--json")
+    assert (code, err) == (1, "")
+    assert json.loads(out) == {"reset": [], "scope": "lesson", "removed": [],
+                               "would_remove": ["container ink (exited): …"]}
+
+
+def test_standard_input_that_is_closed_is_one_line(lesson, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    code, _, err = lesson("run", "2.1")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "standard input is closed" in err
+    assert lesson("reset", "2.1", "--yes")[0] == 0
+
+
+def test_a_state_that_may_not_be_read_is_one_line(lesson, monkeypatch):
+    def denied(*_args, **_more):
+        raise PermissionError(13, "Permission denied", "/var/lib/container-lab/containers")
+
+    monkeypatch.setattr("runtime.engine.engine.Engine.containers", denied)
+    code, _, err = lesson("check", "3.1")
+    assert (code, err) == (1, "container-lab: use /var/lib/container-lab/containers: permission "
+                              "denied (sudo, or --root DIR for a lab of your own)\n")
 
 
 def test_help_is_no_mistake(lesson):

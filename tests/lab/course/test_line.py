@@ -57,7 +57,7 @@ def test_a_prediction_is_asked_until_it_is_one(play):
 
 def test_hint_back_skip_and_quit(play):
     said, stepper = play("h", "", "s", "h", "b", "q")
-    assert "There are no more hints." in said
+    assert "This step has no hints." in said
     assert "Docker's flag counts in CPUs" in said
     assert stepper.step.id == "guess-cpu"
     assert "Kept at step 2." in said
@@ -67,7 +67,7 @@ def test_enter_looks_and_says_what_is_missing(play, world):
     said, _ = play("", before=ahead("signal"))
     assert "Your answer" in said
     said, _ = play("12", "9", before=ahead("signal"))
-    assert "Not that: you said 12" in said
+    assert "Not that: you said 12; look again." in said
     assert "Yes." in said
     assert "somebody sent signal 9" in said
 
@@ -114,6 +114,24 @@ def test_nothing_is_said_with_marks_or_boxes(play):
 ])
 def test_speak(markdown, spoken):
     assert speak(markdown) == spoken
+
+
+def test_where_to_read_the_right_answer_is_said(play):
+    said, _ = play("5", before=lambda stepper: ahead("yours")(stepper), lesson="just-a-process")
+    assert "Not that: you said 5; read it at /proc/self/ns/pid." in said
+
+
+def test_an_explanation_is_followed_by_the_right_one_once(play):
+    said, stepper = play("1", before=ahead("explain"))
+    assert "You said: 1: 137 means out of memory. It is: 2: the group's" in said
+    assert "Another" not in said
+    said, _ = play("", before=lambda stepper: stepper.back())
+    assert "Your answer" not in said
+
+
+def test_the_end_says_what_was_skipped(play):
+    said, _ = play("", before=ahead("debrief"))
+    assert "The end of Throttled, and killed. 10 of its 12 steps were skipped." in said
 
 
 def test_sentences():

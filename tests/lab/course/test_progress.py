@@ -58,6 +58,24 @@ def test_what_was_kept_is_there_again(root):
     assert progress.attempt("oom").steps["guess"].prediction == "killed"
 
 
+def test_the_end_with_steps_skipped_is_seen_and_done_once_they_are_passed(root):
+    progress = Progress.load(root)
+    first = attempt("copy", finished=True)
+    first.steps = {"guess": Record(5, True, prediction="x"), "run": Record(6, skipped=True)}
+    progress.tell(first, "", "began", vars=first.vars)
+    progress.tell(first, "guess", "passed", next=1)
+    progress.tell(first, "run", "skipped", next=1)
+    progress.tell(first, "run", "finished")
+    progress.keep(first)
+    assert (progress.state("copy"), progress.skipped("copy")) == ("seen", 1)
+    (folder(root) / "progress.json").unlink()
+    again = Progress.load(root)
+    assert (again.state("copy"), again.skipped("copy")) == ("seen", 1)
+    first.steps["run"].passed = True
+    again.keep(first)
+    assert (again.state("copy"), again.skipped("copy")) == ("done", 0)
+
+
 def test_done_stays_done_when_it_is_played_again(root):
     progress = begun(root)
     progress.keep(attempt("copy"))

@@ -104,6 +104,57 @@ def test_the_first_foreseen_mistake_is_said_with_the_values_filled_in(begin, wor
     assert f"it is not {stepper.vars['limit']}" in stepper.say
 
 
+def killed_by_docker(begin, world):
+    """At the step where the shell's own kill is asked for, and docker kill was used."""
+    stepper = at(begin("just-a-process"), "guess-again")
+    stepper.predict("dies", "sure")
+    stepper.next()
+    name = stepper.vars["name"]
+    world.die(name, 137)
+    world.tell("kill", name, signal="9")
+    world.tell("die", name, exitCode="137")
+    assert not all(result.passed for result in stepper.check())
+    assert stepper.say.startswith("It is dead, but Docker sent the signal")
+    return stepper, name
+
+
+def test_docker_kill_instead_of_kill_is_no_dead_end(begin, world):
+    stepper, name = killed_by_docker(begin, world)
+    world.tell("start", name)
+    world.put(name)
+    assert not all(result.passed for result in stepper.check())
+    assert stepper.say is None
+    world.die(name, 137)
+    world.tell("die", name, exitCode="137")
+    assert all(result.passed for result in stepper.check())
+    assert stepper.check()[2].sentence == "it was not Docker that sent the signal"
+
+
+def test_a_step_that_was_reset_forgets_what_happened(begin, world):
+    stepper, name = killed_by_docker(begin, world)
+    world.put(name, "exited", exit_code=137, created_ns=1)  # made by the step before
+    stepper.reset("step")
+    assert [result.passed for result in stepper.check()] == [True, False, True]
+    assert stepper.say is None
+    world.tell("die", name, exitCode="137")
+    assert all(result.passed for result in stepper.check())
+
+
+def test_a_wrong_answer_does_not_give_the_pid_away_by_its_path(begin, world):
+    stepper = at(begin("just-a-process"), "host-pid")
+    name = stepper.vars["name"]
+    result = stepper.answer("5")
+    assert result.sentence == f"nothing to compare with: no container is called {name}"
+    world.put(name)
+    result = stepper.answer("5")
+    assert (result.sentence, result.source_path) == ("not that: you said 5; look again", "")
+    world.die(name, 0)
+    assert stepper.answer("4213").sentence == (
+        f"nothing to compare with: {name} is exited (docker start {name} starts it again)")
+    world.put(name)
+    assert stepper.answer("4213").passed
+
+
 def test_other_containers_do_not_matter(begin, world):
     stepper = at(begin(), "guess-memory")
     stepper.predict("killed", "guess")
@@ -138,7 +189,14 @@ def test_an_explanation_passes_in_any_case_and_shows_the_model(begin):
     result = stepper.answer("number")
     assert not result.passed
     assert result.expected.startswith("the group's `oom_kill` counter")
+    assert result.sentence.startswith("you said 1; it is 2: the group's")
     assert stepper.passed
+    card = stepper.card()
+    assert (card.said, card.label) == ("1: 137 means out of memory", "it is")
+    assert card.kernel.startswith("2: the group's")
+    assert stepper.explained() == "number"
+    with pytest.raises(Conflict, match="locked"):
+        stepper.answer("counter")
 
 
 def test_the_wrong_question_is_refused(begin):
@@ -187,7 +245,9 @@ def test_the_end_of_the_lesson_is_done_in_progress(begin, tmp_path):
     assert not stepper.finished
     assert not stepper.next()
     assert stepper.finished
-    assert Progress.load(str(tmp_path)).state("throttled-and-killed") == "done"
+    # Every step that asks for something was skipped.
+    assert Progress.load(str(tmp_path)).state("throttled-and-killed") == "seen"
+    assert (stepper.skipped, len(stepper.lesson.steps)) == (10, 12)
     assert verify(folder(str(tmp_path))) == []
 
 
@@ -252,8 +312,8 @@ def test_watching_hides_the_names_until_they_are_given(begin, world):
         stepper.answer("1")
     name = stepper.vars["name"]
     world.put(name)
-    rows = [("shim", "limit", "mkdir"), ("shim", "isolate", "clone3"),
-            ("init", "isolate", "setsid"),
+    rows = [("shim", "prepare", "mkdir"), ("shim", "isolate", "clone3"),
+            ("shim", "prepare", "eventfd"), ("init", "isolate", "setsid"),
             ("init", "root", "mount"), ("init", "limit", "write_control"),
             ("init", "drop", "capset"), ("init", "exec", "execve")]
     world.certificate[name] = [{"by": by, "phase": phase, "name": operation, "ns": 1500}
@@ -261,12 +321,13 @@ def test_watching_hides_the_names_until_they_are_given(begin, world):
     assert all(result.passed for result in stepper.check())
     assert not stepper.passed
     assert [(phase.name, phase.operations) for phase in stepper.phases()] == [
-        ("prepare", ("mkdir",)), ("?", ("clone3", "setsid")), ("?", ("mount",)),
+        ("prepare", ("mkdir",)), ("?", ("clone3",)), ("prepare", ("eventfd",)),
+        ("?", ("setsid",)), ("?", ("mount",)),
         ("?", ("write_control",)), ("?", ("capset",)), ("?", ("execve",))]
     assert not stepper.answer("1").passed
     assert stepper.answer("isolate-root-limit-drop-exec").passed
     assert [phase.name for phase in stepper.phases()] == [
-        "prepare", "isolate", "root", "limit", "drop", "exec"]
+        "prepare", "isolate", "prepare", "isolate", "root", "limit", "drop", "exec"]
 
 
 def test_a_lesson_that_was_edited_since_begins_anew(begin, tmp_path):

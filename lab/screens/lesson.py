@@ -9,6 +9,7 @@ choose another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
@@ -31,7 +32,7 @@ from lab.snapshot import Snapshot
 from lab.widgets.hood import HoodPane
 from lab.widgets.lesson import SURE, LessonPanel, LessonView
 from lab.widgets.line import Span, line
-from lab.widgets.live import LiveSide, kind_of
+from lab.widgets.live import LiveSide
 from lab.widgets.live_table import LiveTable
 from runtime.errors import LabError
 
@@ -69,6 +70,7 @@ class LessonScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self.set_interval(CHECK_S, self.ask_checks)
+        self.query_one(LiveSide).lend(self.query_one("#hood-beside", HoodPane))
         self._enter()
 
     # What is on the screen
@@ -166,7 +168,7 @@ class LessonScreen(LiveScreen):
         # Not focused yet: the answer is looked up first, and for that the keys are needed.
         self.set_focus(None)
         if step.focus:
-            self.query_one(LiveSide).select(kind_of(step.focus))
+            self.query_one(LiveSide).point(step.focus)
         self.query_one(LessonPanel).top = 0
         self.ask_checks()
         self.paint()
@@ -196,13 +198,15 @@ class LessonScreen(LiveScreen):
     def action_hint(self) -> None:
         """One more hint."""
         if self.stepper.hint() is None:
-            self.tell("There are no more hints here.")
+            self.tell("There are no more hints here." if self.stepper.step.hints else
+                      "This step has no hints.")
         self.paint()
 
     def action_lock(self) -> None:
         """Lock the option under the cursor."""
         if not self.state.choosing(self.stepper):
             return
+        self.state.notice, self.state.asking_skip = (), False
         key = self.stepper.options()[self.state.choice][0]
         try:
             if self.stepper.step.kind == "predict":
@@ -242,7 +246,11 @@ class LessonScreen(LiveScreen):
             self.state.choice = max(0, min(count - 1, self.state.choice + steps))
             self.paint()
         else:
-            self.query_one(LiveSide).pane.step_cursor(steps)
+            self.query_one(LiveSide).step_cursor(steps)
+
+    def on_live_table_moved(self) -> None:
+        """The cursor of the hood beside has moved: its proof stands with all the others."""
+        self.query_one(LiveSide).moved()
 
     def action_left(self) -> None:
         self._surer(-1)
@@ -267,6 +275,7 @@ class LessonScreen(LiveScreen):
         event.stop()
         if not event.value.strip():
             return
+        self.state.notice, self.state.asking_skip = (), False
         try:
             self.state.answer = self.stepper.answer(event.value.strip())
         except LabError as error:
@@ -279,9 +288,16 @@ class LessonScreen(LiveScreen):
     def _type(self, text: str) -> None:
         """Begin to type the answer."""
         entry = self.query_one("#answer", Input)
-        entry.value = text
+        # The keys of a quick hand may all come before the line has the focus.
+        entry.value += text
         entry.focus()
-        entry.cursor_position = len(text)
+        entry.cursor_position = len(entry.value)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted while nobody types yet is the answer."""
+        if self._waits_for_answer() and event.text.strip():
+            event.stop()
+            self._type(event.text.strip().splitlines()[0])
 
     def on_descendant_focus(self) -> None:
         """The keys go into the line now."""
@@ -293,6 +309,10 @@ class LessonScreen(LiveScreen):
 
     def on_key(self, event: events.Key) -> None:
         """Esc leaves the answer line before it leaves the lesson; another key is a no."""
+        if self.state.asking_reset and event.key in ("s", "l"):
+            event.stop()
+            event.prevent_default()
+            self._reset_now("step" if event.key == "s" else "lesson")
         self.state.asking_reset &= event.key == "x"
         self.state.asking_skip &= event.key == "n"
         if event.key == "escape" and isinstance(self.focused, Input):
@@ -369,20 +389,26 @@ class LessonScreen(LiveScreen):
     # Reset
 
     def action_reset(self) -> None:
-        """Say what a reset destroys, and do it when asked again."""
+        """Say what a reset destroys, and do it when asked again: s this step, x or l the lesson."""
         if self.state.asking_reset:
-            self.state.asking_reset = False
-            self.tell("Resetting …")
-            self.run_worker(self._reset, thread=True, group="reset", exit_on_error=False)
+            self._reset_now("lesson")
             return
-        doomed = self.stepper.preview_reset("lesson")
+        step, lesson = (", ".join(self.stepper.preview_reset(scope)) or
+                        "nothing on this host, only your answers here"
+                        for scope in ("step", "lesson"))
         self.state.asking_reset = True
-        what = ", ".join(doomed) if doomed else "nothing on this host, only your answers here"
-        self.tell(f"x again resets this lesson and destroys: {what}.")
+        self.tell(f"x again resets this lesson and destroys: {lesson}. "
+                  f"s resets this step alone and destroys: {step}.")
 
-    def _reset(self) -> None:
+    def _reset_now(self, scope: str) -> None:
+        self.state.asking_reset = False
+        self.tell("Resetting …")
+        self.run_worker(partial(self._reset, scope), thread=True, group="reset",
+                        exit_on_error=False)
+
+    def _reset(self, scope: str) -> None:
         try:
-            self.stepper.reset("lesson")
+            self.stepper.reset(scope)
         except (LabError, OSError) as error:
             self.app.call_from_thread(self.tell, str(error))
             return

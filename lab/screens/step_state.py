@@ -49,7 +49,8 @@ class StepState:
 
     def locked(self, stepper: Any) -> str | None:
         """The option that was locked, or None."""
-        found = stepper.predicted() if stepper.step.kind == "predict" else self.explained
+        found = stepper.predicted() if stepper.step.kind == "predict" else \
+            self.explained or stepper.explained()
         return str(found) if found else None
 
     def choosing(self, stepper: Any) -> bool:
@@ -66,7 +67,7 @@ class StepState:
             sure=self.sure, results=self.results, say=stepper.say,
             hints=tuple(stepper.hints_shown()), hint_count=max(step.hint_count, len(step.hints)),
             reveal=stepper.reveal_text(),
-            card=stepper.card() if step.kind in ("predict", "do") else None,
+            card=stepper.card() if step.kind in ("predict", "do", "explain") else None,
             phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
             passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
             output=tuple(clean(self.output)), hindrance=hindrance,
@@ -106,10 +107,10 @@ class Trouble:
     source_path: str = ""
 
 
-def clean(output: str) -> list[str]:
+def clean(output: str, most: int = 8) -> list[str]:
     """The last lines a command printed, without control sequences."""
     return [Text.from_ansi(row).plain.replace("\t", "    ").rstrip("\r")
-            for row in output.splitlines() if row.strip()][-8:]
+            for row in output.splitlines() if row.strip()][-most:]
 
 
 def named_in(commands: Sequence[str]) -> list[str]:

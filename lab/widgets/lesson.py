@@ -209,7 +209,7 @@ def folded(text: str, width: int) -> list[str]:
 
 
 def _said(view: LessonView, width: int) -> list[Line]:
-    """The card (you said, the kernel said), hints, the answer's verdict, the reveal."""
+    """The card (you said, and what it is), hints, the answer's verdict, the reveal."""
     rows: list[Line] = []
     if view.card is not None:
         rows += _card(view.card, width)
@@ -229,7 +229,10 @@ def _verdict(view: LessonView, width: int) -> list[Line]:
         words = f"{view.answer.observed}, as the kernel says" if view.answer.observed else "yes"
         return wrapped(words, width, f" {G.done} ", "   ", "calm")
     words = view.say or view.answer.sentence or "not yet: look again"
-    return wrapped(words, width, f" {G.open} ", "   ", "pressure")
+    path = str(view.answer.source_path or "")
+    proof = f"cat {path}" if path.startswith("/") else ""
+    return [row._replace(source=path, proof=proof)
+            for row in wrapped(words, width, f" {G.open} ", "   ", "pressure")]
 
 
 def _keyed(rows: list[Line], key: str) -> list[Line]:
@@ -243,7 +246,7 @@ def _card(card: Any, width: int) -> list[Line]:
     rows = [BLANK]
     said = wrapped(f"{card.said}{sure}", width, " you said         ", " " * 18, "text")
     rows += _keyed(said, "card")
-    rows += wrapped(card.kernel, width, " the kernel said  ", " " * 18, "strong")
+    rows += wrapped(card.kernel, width, f" {card.label:<15}  ", " " * 18, "strong")
     if card.evidence:
         rows += wrapped(card.evidence, width, " evidence         ", " " * 18, "code")
     return rows

@@ -9,8 +9,11 @@ import pytest
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
 from lab.screens.free import FreeScreen
 from lab.screens.lesson import LessonScreen
-from lab.snapshot import Snapshot
+from lab.snapshot import Row, Snapshot
+from lab.widgets.live import LiveSide
+from lab.widgets.pane import Pane
 from runtime.inspect.facts import Item
+from runtime.inspect.layers import PathState
 from runtime.inspect.requirements import Requirement
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -212,11 +215,82 @@ def test_y_copies_the_line_that_proves_the_value(lab, shown):
         await settle(pilot)
         proof = "cat /sys/fs/cgroup/memory/container-lab/ink/memory.usage_in_bytes"
         assert lab.clipboard == proof
-        assert "copied" in text(lab) and "$ " in text(lab)
+        seen = " ".join(text(lab).split())
+        assert "sent to the terminal's clipboard" in seen and f"$ {proof}" in seen
         await pilot.press("down", "y")
         assert lab.clipboard.endswith("memory.oom_control")
 
     run(story, lab, (80, 24))
+
+
+def test_y_without_a_value_says_so(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        created = replace(shown.shown, usage=None, row=replace(shown.shown.row, status="created"))
+        await settle(pilot, replace(shown, shown=created))
+        await pilot.press("y")
+        await settle(pilot)
+        assert lab.clipboard == "" and "nothing to prove here yet" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_zoom_keeps_the_cursor_on_its_value(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        for _ in range(4):
+            await pilot.press("down")
+        side = lab.screen.query_one(LiveSide)
+        before = side.pane.current
+        assert before.text.split()[0] == "cpu.max"
+        for _ in range(2):
+            await pilot.press("z")
+            await settle(pilot, shown)
+            assert side.pane.current.source == before.source
+            assert "▸cpu.max" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_a_focus_moves_the_cursor_to_its_row_also_when_it_comes_later(lab, shown):
+    changed = PathState("/etc/passwd", "copied_up")
+
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        side = lab.screen.query_one(LiveSide)
+        side.point("layers:/etc/passwd")
+        await settle(pilot, shown)
+        assert "upper" in side.pane.current.text
+        now = replace(shown, shown=replace(shown.shown, changes=(changed,)))
+        await settle(pilot, now)
+        assert "/etc/passwd" in side.pane.current.text
+        await pilot.press("up")
+        await settle(pilot, now)
+        assert "/etc/passwd" not in side.pane.current.text
+
+    run(story, lab, (80, 24))
+
+
+@pytest.mark.parametrize("size", [(120, 40), (160, 45), (200, 60)])
+def test_no_pane_is_shown_twice_and_the_hood_beside_takes_the_keys(lab, shown, size):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        for digit in "123456":
+            await pilot.press(digit)
+            await settle(pilot, shown)
+            seen = [type(pane) for pane in lab.screen.query(Pane)
+                    if pane.display and pane.region.width and pane.region.height]
+            assert len(seen) == len(set(seen)), digit
+        side = lab.screen.query_one(LiveSide)
+        assert side.pane.KIND == "hood"
+        first = side.pane.current
+        await pilot.press("down")
+        await settle(pilot, shown)
+        assert side.pane.current is not first and side.pane.size.width
+        if size[0] >= 160:
+            assert side.pane.id == "hood-beside"
+
+    run(story, lab, size)
 
 
 def test_w_shows_why(lab, shown):
@@ -285,6 +359,72 @@ def test_a_hint_and_a_reset_that_asks_first(lab, shown):
     run(story, lab, (80, 24))
 
 
+def test_a_reset_of_the_step_alone(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n", "h", "x")
+        await settle(pilot)
+        assert "s resets this step alone and destroys: nothing" in text(lab).replace("\n", " ")
+        stepper = lab.screen.stepper
+        number, index = stepper._attempt.number, stepper.index
+        started = stepper._record.started_ns
+        await pilot.press("s")
+        await pilot.pause(0.3)
+        assert (stepper._attempt.number, stepper.index) == (number, index)
+        assert stepper._record.started_ns > started
+        await pilot.press("s")
+        assert not lab.screen.state.asking_reset
+
+    run(story, lab, (80, 24))
+
+
+def test_a_wrong_explanation_shows_the_right_one_and_is_locked(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        stepper = lab.screen.stepper
+        while stepper.step.id != "explain":
+            stepper.skip()
+        lab.screen._enter()
+        await pilot.press("3", "enter")
+        await settle(pilot)
+        assert "you said         3: " in text(lab)
+        assert "it is            2: the group's" in text(lab)
+        await pilot.press("n", "b")
+        await settle(pilot)
+        assert lab.screen.state.locked(stepper) == "memory"
+
+    run(story, lab, (100, 40))
+
+
+def test_a_wrong_answer_says_so_and_where_to_look(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        stepper = lab.screen.stepper
+        while stepper.step.id != "signal":
+            stepper.skip()
+        lab.screen._enter()
+        await pilot.press("enter", "5", "enter")
+        await settle(pilot)
+        assert "○ not that: you said 5; look again" in text(lab)
+
+    run(story, lab, (100, 40))
+
+
+def test_a_lesson_that_was_skipped_through_is_seen_at_home(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        stepper = lab.screen.stepper
+        while stepper.step.id != "debrief":
+            stepper.skip()
+        stepper.next()
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "seen, 10 skipped" in text(lab)
+        assert "0 of 1" in text(lab)
+
+    run(story, lab, (100, 40))
+
+
 def test_an_answer_is_typed_and_esc_leaves_the_line_not_the_lesson(lab, shown):
     async def story(pilot):
         await open_limits(pilot, shown)
@@ -339,6 +479,145 @@ def test_n_takes_a_docker_line(lab, shown, monkeypatch):
         entry.value = "run --name x lab/base true"
         await pilot.press("enter")
         assert ran == [["docker run --name x lab/base true"]]
+
+    run(story, lab, (80, 24))
+
+
+def many(shown: Snapshot, count: int = 12) -> Snapshot:
+    """A host with that many containers, `ink` the newest."""
+    rows = tuple(Row(f"{at:064x}", f"c{at}", "lab/base", "sleep 600") for at in range(count - 1))
+    return replace(shown, containers=(*shown.containers, *rows))
+
+
+def test_a_full_list_pushes_neither_the_line_nor_the_words_out(lab, shown):
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, many(shown))
+        await pilot.press("n")
+        await settle(pilot, many(shown))
+        assert "docker run -d --name tea lab/base sleep 600" in text(lab)
+        await pilot.press("escape")
+        await pilot.press("d")
+        await settle(pilot)
+        assert "d again destroys ink" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_the_line_begins_with_a_free_name_and_the_cursor_at_its_end(lab, shown):
+    taken = replace(shown, containers=(*shown.containers, Row("b" * 64, "tea")))
+
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, taken)
+        await pilot.press("n")
+        await settle(pilot)
+        entry = lab.screen.query_one("#entry")
+        assert "--name elm" in entry.value
+        await pilot.press("1")
+        assert entry.value.endswith("sleep 6001")
+
+    run(story, lab, (80, 24))
+
+
+def test_an_error_is_said_whole_and_its_advice_after_it(lab, shown):
+    error = ('docker: Error response from daemon: Conflict. The container name "/tea" is already '
+             f'in use by container "{"f" * 64}".
+
+Run 'docker run --help' for more '
+             "information
+")
+
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, shown)
+        lab.post_message(CommandStarted("docker run --name tea lab/base"))
+        lab.post_message(CommandOutput(error))
+        lab.post_message(CommandEnded("docker run --name tea lab/base", 125))
+        await settle(pilot)
+        seen = " ".join(text(lab).split())
+        assert "exit 125" in seen and "Conflict. The container name" in seen
+        assert "for more information" in seen
+
+    run(story, lab, (80, 24))
+
+
+def test_every_row_of_an_output_can_be_read(lab, shown):
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, shown)
+        lab.post_message(CommandStarted("docker ps"))
+        lab.post_message(CommandOutput("CONTAINER ID   IMAGE
+one   lab/base
+"))
+        lab.post_message(CommandOutput("two   lab/base
+"))
+        lab.post_message(CommandEnded("docker ps", 0))
+        await settle(pilot)
+        seen = text(lab)
+        assert "CONTAINER ID   IMAGE" in seen and " one " in seen and " two " in seen
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "CONTAINER ID" not in text(lab) and isinstance(lab.screen, FreeScreen)
+
+    run(story, lab, (80, 24))
+
+
+def test_a_filter_moves_the_panes_with_the_list(lab, shown):
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, many(shown))
+        assert lab.sampler.looks[-1][0] == "ink"
+        await pilot.press("slash", "c", "3")
+        await settle(pilot)
+        assert lab.sampler.looks[-1][0] == "c3"
+
+    run(story, lab, (80, 24))
+
+
+def test_what_is_to_be_destroyed_is_the_container_that_was_named(lab, shown, monkeypatch):
+    ran: list[list[str]] = []
+    monkeypatch.setattr(lab.commands, "run", lambda lines: ran.append(list(lines)) or True)
+    full = many(shown)
+    gone = replace(full, containers=full.containers[1:], shown=None)
+    other = replace(full.containers[0], id="e" * 64)
+    again = replace(gone, containers=(other, *gone.containers))
+
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, full)
+        await pilot.press("d")
+        await settle(pilot, gone)
+        assert "ink is gone already" in text(lab)
+        await pilot.press("d")
+        await settle(pilot, again)
+        assert not ran
+        await pilot.press("escape", "up", "d")
+        await settle(pilot, again)
+        await pilot.press("k", "d")
+        assert not ran
+        await pilot.press("d")
+        assert len(ran) == 1
+
+    run(story, lab, (80, 24))
+
+
+def test_home_says_what_comes_next(lab, shown):
+    async def story(pilot):
+        await settle(pilot, shown)
+        await pilot.press("down")
+        await settle(pilot)
+        assert "Begin with the first lesson: c." in text(lab)
+        first = lab.screen.lessons[0]
+        state = lab.progress.state
+        lab.progress.state = lambda one: "done" if one == first.id else state(one)
+        lab.screen.paint()
+        await settle(pilot)
+        assert f"Next: {lab.screen.lessons[1].title}: c." in text(lab)
+        lab.progress.state = lambda one: "done"
+        lab.screen.paint()
+        await settle(pilot)
+        assert "Every lesson is done." in text(lab) and "Begin" not in text(lab)
 
     run(story, lab, (80, 24))
 

@@ -114,10 +114,13 @@ def failed(container: Container, error: LabError | OSError) -> LabError:
         repair.remove_files(container)
         events.tell(container.places.root, "destroy", container.config)
         return said
+    state = store.read_state(container.directory)
+    # Docker's: one that ran before has exited, whatever became of this start.
+    ran = state["StartedAt"] not in ("", store.ZERO_TIME)
     try:
-        container.write_state({**store.read_state(container.directory), "Status": "created",
+        container.write_state({**state, "Status": "exited" if ran else "created",
                                "Pid": 0, "PidStart": 0, "ShimPid": 0, "ShimStart": 0,
                                "ExitCode": code, "Error": str(said)})
     except OSError:
-        return said  # a full disk; the old state says "created" as well
+        return said  # a full disk; the old state says as much
     return said

@@ -316,3 +316,12 @@ def test_one_that_not_even_sigkill_ends_is_not_stopped(engine, started, monkeypa
     with pytest.raises(Conflict, match="did not receive an exit event"):
         engine.stop(container, 0)
     assert [each["Action"] for each in engine.events()][-1] == "kill"
+
+
+def test_a_start_again_that_fails_makes_nothing_new_of_it(engine, started):
+    container = started("/bin/sh", "-c", "rm /bin/sh", name="tea")
+    assert engine.wait(container) == 0
+    with pytest.raises(NotFound, match="/bin/sh"):
+        engine.start(container)
+    state = engine.inspect(container)["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 127) and "/bin/sh" in state["Error"]

@@ -1,4 +1,4 @@
-"""The C library by ctypes: how every other file of this folder reaches the kernel.
+"""The C library by ctypes' C half: how every other file of this folder reaches the kernel.
 
 Runs in every process of the chain. `check` turns a result of -1 into KernelError with errno.
 System calls the C library has no wrapper for go through `syscall(NR, …)`; their numbers are the

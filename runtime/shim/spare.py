@@ -3,7 +3,7 @@
 Runs in the command line. While the command reads its flags and writes the container's directory,
 the spare imports what a shim needs, on the other CPU: the two together take as long as the slower
 one. It is a zygote for one start. If no start comes (bad flag, no such image) it sees the end of
-its socket and is gone. Nothing but os and _socket may be imported here before the fork.
+its socket and is gone. Nothing but os, struct and _socket may be imported before the fork.
 
     command ── JSON request + the report's descriptor ──► spare, which is now the shim
 """

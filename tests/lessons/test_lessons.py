@@ -126,6 +126,21 @@ def test_a_mistake_does_not_pass_and_is_named(lab, lesson, step, lines, words):
     assert words in " ".join((stepper.say or "nothing").split()), [one.why for one in results]
 
 
+def test_who_used_docker_kill_starts_it_again_and_uses_the_right_one(lab):
+    stepper = lab.at("just-a-process", "start")
+    lab.type(stepper, "docker run -d --name $name lab/base sleep 600")
+    while stepper.step.id != "guess-again":
+        stepper.skip()
+    stepper.predict("dies", "sure")
+    stepper.next()
+    lab.type(stepper, "docker kill $name")
+    assert not all(result.passed for result in wait(stepper, 0.5))
+    assert stepper.say.startswith("It is dead, but Docker sent the signal for you.")
+    lab.type(stepper, "docker start $name", *stepper.commands())
+    results = wait(stepper)
+    assert all(result.passed for result in results), [result.why for result in results]
+
+
 # The same effect by other words passes: checks look at the kernel.
 SPELLINGS = [
     ("throttled-and-killed", "throttle",

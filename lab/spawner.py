@@ -19,7 +19,9 @@ import sys
 from typing import NoReturn
 
 from runtime import documents
+from runtime.engine import launch
 from runtime.errors import LabError
+from runtime.shim.zygote import Zygote
 
 
 class Spawner:
@@ -94,6 +96,8 @@ def serve(sock: socket.socket) -> NoReturn:
     try:
         os.setsid()
         _import_everything()
+        # The shims of all lines come warm from a zygote; it goes when the last of us has gone.
+        launch.prefer(Zygote.start().launch)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         null = os.open(os.devnull, os.O_RDWR)

@@ -30,7 +30,21 @@ _forked: set[int] = set()
 HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+_preferred: Launcher | None = None
+
+
+def prefer(launcher: Launcher) -> None:
+    """Every engine of this process, and of those it forks, launches so from now on."""
+    global _preferred
+    _preferred = either(launcher, by_circumstance)
+
+
 def launch(request: dict[str, Any], report: _socket.socket) -> None:
+    """As this process prefers, else as its circumstances allow."""
+    (_preferred or by_circumstance)(request, report)
+
+
+def by_circumstance(request: dict[str, Any], report: _socket.socket) -> None:
     """Use the spare if one waits; fork the shim, if this process has one thread; else afresh."""
     waiting = spare.take()
     if waiting is not None:
@@ -45,7 +59,7 @@ def launch(request: dict[str, Any], report: _socket.socket) -> None:
         spawn(request, report)
 
 
-def either(first: Launcher, then: Launcher = launch) -> Launcher:
+def either(first: Launcher, then: Launcher = by_circumstance) -> Launcher:
     """A launcher that uses `first` (a zygote's) as long as it is there, and `then` after that."""
 
     def launch_either(request: dict[str, Any], report: _socket.socket) -> None:

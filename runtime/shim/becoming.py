@@ -19,7 +19,6 @@ def detach() -> None:
     By whoever becomes a shim, before it knows of which container.
     """
     processes.setsid()
-    processes.set_name("lab-shim")
     processes.set_child_subreaper()
     # Ignored in a zygote, whose children nobody waits for; here children are waited for.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)

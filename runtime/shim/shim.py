@@ -46,6 +46,7 @@ def main(request: Request, report: _socket.socket) -> None:
     """Be the shim of one container; never returns. `report` is the caller's end of the start."""
     try:
         becoming.close_all_but(report.fileno())
+        processes.set_name("lab-shim")
         shim = Shim(request, report)
         try:
             shim.start()

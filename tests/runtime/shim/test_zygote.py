@@ -66,7 +66,7 @@ deadline = time.monotonic() + 10
 def children():
     return [read(child, "comm") for child in read(pid, f"task/{pid}/children").split()]
 # The shim that ended is gone, and the next is at hand: one more descriptor, its socket.
-while children() != ["lab-shim\\n"] or len(os.listdir(f"/proc/{pid}/fd")) != 5:
+while children() != ["lab-zygote\\n"] or len(os.listdir(f"/proc/{pid}/fd")) != 5:
     assert time.monotonic() < deadline, (children(), os.listdir(f"/proc/{pid}/fd"))
     time.sleep(0.005)
 import _signal

@@ -8,7 +8,7 @@ living had (namespaces, processes, mounts, the last numbers), completed by what 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,10 @@ VERDICT_FILES = ("cpu.stat", "cpu.max", "memory.events", "memory.current", "memo
 PANE_FILES = tuple(name for name in FILES if name not in (
     "memory.stat", "cgroup.procs", "io.max", "cpu.pressure", "io.pressure", "memory.swap.current"))
 MOST_CHANGES = 200
+# The evidence's words for a signal that we were asked to send, and how long after the event it is
+# written down at most.
+SENT = ("kill", "stop", "stop-kill")
+ONE_ACT_S = 0.5
 
 
 class Observation:
@@ -183,10 +187,9 @@ class Observation:
     # What happened
 
     def _happenings(self, row: Row) -> tuple[Happening, ...]:
-        told = [from_event(event) for event in self.engine.events()
-                if event["Actor"]["ID"] == row.id]
-        told += [from_evidence(line) for line in self.engine.evidence(row.id)]
-        return tuple(sorted(told, key=lambda one: one.time_s))
+        events = [from_event(event) for event in self.engine.events()
+                  if event["Actor"]["ID"] == row.id]
+        return told_once(events, [from_evidence(line) for line in self.engine.evidence(row.id)])
 
 
 def last_words(engine: Any, ref: str) -> Mapping[str, Any]:
@@ -250,14 +253,45 @@ def effect_of(data: Mapping[str, Any]) -> Effect:
     )
 
 
+def told_once(events: Sequence[Happening], evidence: Sequence[Happening]) -> tuple[Happening, ...]:
+    """Both in the order of time; a signal that we sent stands in both, and is told once.
+
+    Docker's word for it is `kill`, also when a stop sent it; which of the two is the evidence's.
+    """
+    rest = list(events)
+    found: list[Happening] = []
+    for one in evidence:
+        twin = next((other for other in rest if _same_act(other, one)), None)
+        if twin is None:
+            found.append(one)
+            continue
+        rest.remove(twin)
+        by = " (stop)" if one.what.startswith("stop") else ""
+        found.append(replace(twin, detail=twin.detail + by, pid=one.pid))
+    return tuple(sorted([*rest, *found], key=lambda one: one.time_s))
+
+
+def _same_act(event: Happening, evidence: Happening) -> bool:
+    """Whether the engine's event and its line in the evidence are one signal, asked for once."""
+    return (event.what == "kill" and evidence.who == "engine" and evidence.what in SENT
+            and event.detail == evidence.detail
+            and 0 <= evidence.time_s - event.time_s < ONE_ACT_S)
+
+
 def from_event(event: Mapping[str, Any]) -> Happening:
     """A Docker event: what the engine tells of the container."""
     attributes = event["Actor"].get("Attributes") or {}
     action = str(event["Action"])
     detail = {"die": f"exit {attributes.get('exitCode', '')}",
-              "kill": f"signal {attributes.get('signal', '')}"}.get(action.split(":")[0], "")
+              "kill": signal_words(attributes.get("signal", ""))}.get(action.split(":")[0], "")
     time_s = event["timeNano"] / 1e9 if event.get("timeNano") else float(event.get("time", 0))
     return Happening(time_s, "engine", action, detail=detail)
+
+
+def signal_words(number: Any) -> str:
+    """SIGKILL of "9"; the word itself where it is no number."""
+    text = str(number)
+    return f"SIG{signal_name(int(text))}" if text.isdecimal() else text
 
 
 def from_evidence(line: Mapping[str, Any]) -> Happening:

@@ -15,8 +15,9 @@ from lab.widgets.line import BLANK, Line, Span, line, width_of
 from lab.widgets.quantities import clock, exit_words, fraction
 
 # What the engine tells of every container is not a cause of its death; the end is said last.
-ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec_create", "exec_start",
-                      "exec_die", "destroy", "unpause", "thaw", "oom", "exited", "die"})
+ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec", "exec_create",
+                      "exec_start", "exec_die", "destroy", "stop", "unpause", "thaw", "oom",
+                      "exited", "die"})
 
 
 def cause(view: View | None, width: int) -> Line:
@@ -46,7 +47,7 @@ def _pid_words(view: View) -> str:
 
 def _story(view: View, width: int) -> Line:
     """The last things that happened, as many as fit, the death itself always."""
-    told = merged([one for one in view.happenings if one.what not in ORDINARY])
+    told = merged([one for one in view.happenings if _is_cause(one, view.row.started_s)])
     words = [_words(one) for one in told]
     code = view.row.exit_code
     end = (fraction(view.row.finished_s) if view.row.finished_s else "", f"exit {code}",
@@ -61,6 +62,11 @@ def _story(view: View, width: int) -> Line:
     return Line(tuple(_joined(head, parts)))
 
 
+def _is_cause(one: Happening, started_s: float) -> bool:
+    """Whether it belongs to this life, and is more than the engine's everyday."""
+    return one.time_s >= started_s and one.what.partition(":")[0] not in ORDINARY
+
+
 def _least(parts: list[tuple[str, str, str]]) -> int:
     """The part to leave out first: not the kill, not the end, else the oldest."""
     return next((at for at, (_, what, _) in enumerate(parts[:-1])
@@ -71,11 +77,12 @@ def merged(told: list[Happening]) -> list[Happening]:
     """A counter that was read twice on its way is told once, from where to where."""
     found: dict[str, Happening] = {}
     for one in told:
-        known = found.get(one.what)
+        act = one.what if one.after else f"{one.what} {one.detail}"
+        known = found.get(act)
         if known is not None and one.after and known.after == one.before:
-            found[one.what] = replace(known, after=one.after)
+            found[act] = replace(known, after=one.after)
         else:
-            found.setdefault(one.what, one)
+            found.setdefault(act, one)
     return sorted(found.values(), key=lambda one: one.time_s)
 
 

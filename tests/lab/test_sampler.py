@@ -17,6 +17,7 @@ from lab.observation import (
     point,
     row_of,
     seconds,
+    told_once,
 )
 from lab.sampler import Sampler
 from runtime.inspect.cgroups import from_texts
@@ -134,6 +135,20 @@ def test_events_and_evidence_become_happenings():
     assert told.detail == "hog SIGKILL"
     moved = from_evidence({"time": 2.0, "who": "kernel", "what": "max", "from": 118, "to": 231})
     assert (moved.before, moved.after) == ("118", "231")
+
+
+def test_a_signal_of_ours_is_told_once_in_dockers_word():
+    def event(action: str, time_s: float, **attributes: str):
+        return from_event({"Action": action, "timeNano": int(time_s * 1e9),
+                           "Actor": {"ID": "x", "Attributes": attributes}})
+
+    events = [event("kill", 1.0, signal="15"), event("kill", 3.0, signal="9"),
+              event("kill", 9.0, signal="9"), event("die", 9.1, exitCode="137")]
+    evidence = [from_evidence({"time": at, "who": "engine", "what": what, "signal": number})
+                for at, what, number in ((1.001, "stop", 15), (3.001, "stop-kill", 9),
+                                         (9.001, "kill", 9))]
+    assert [f"{one.what} {one.detail}" for one in told_once(events, evidence)] == [
+        "kill SIGTERM (stop)", "kill SIGKILL (stop)", "kill SIGKILL", "die exit 137"]
 
 
 def test_an_operation_is_kept_as_it_was_written():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.snapshot import Row, View
+from lab.snapshot import Happening, Row, View
 from lab.widgets import cgroups, hood, lifecycle, mounts, namespaces, processes
 from lab.widgets.cause import card, cause
 from lab.widgets.line import laid_out, width_of
@@ -131,6 +131,18 @@ def test_a_counter_read_twice_is_told_once(view):
                                                 time_s=view.happenings[2].time_s + 0.01)
     text = cause(replace(view, happenings=(first, second)), 80).text
     assert "max 118→240" in text and text.count("max") == 1
+
+
+def test_the_cause_is_of_this_life_and_leaves_everyday_out(view):
+    start = view.row.started_s
+    before = (Happening(start - 2, "engine", "kill", detail="SIGTERM"),
+              Happening(start - 1, "engine", "kill", detail="SIGKILL"))
+    shell = (Happening(start + 0.05, "engine", "exec", pid=7),
+             Happening(start + 0.06, "engine", "exec_start: sh"))
+    sent = (Happening(start + 0.07, "engine", "kill", detail="SIGTERM (stop)"),
+            Happening(start + 0.08, "engine", "kill", detail="SIGKILL (stop)"))
+    text = cause(replace(view, happenings=(*before, *shell, *sent)), 80).text
+    assert text == " cause  .070 kill SIGTERM (stop) · .080 kill SIGKILL (stop) · .140 exit 137"
 
 
 def test_the_card_says_who_says_what(view):

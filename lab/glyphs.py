@@ -23,6 +23,7 @@ class Glyphs:
     bad: str = "✖"
     done: str = "✔"
     open: str = "○"
+    begun: str = "◐"
     closed: str = "◌"
     here: str = "▸"
     star: str = "★"
@@ -49,12 +50,13 @@ class Glyphs:
 
 FULL = Glyphs()
 CONSOLE = Glyphs(
-    run="*", bad="X", pressure="!", done="√", open="o", closed="-", here=">", star="*",
+    run="*", bad="X", pressure="!", done="√", open="o", begun="%", closed="-", here=">", star="*",
     pause="=", arrow="->", differ="!", bars="  ▄▄▄▄███", limit="-", left="[", right="]",
     thumb="█", ellipsis="~", shade="░",
 )
 ASCII = Glyphs(
-    run="*", bad="X", pressure="!", done="v", open="o", closed="-", here=">", star="*", pause="=",
+    run="*", bad="X", pressure="!", done="v", open="o", begun="%", closed="-",
+    here=">", star="*", pause="=",
     arrow="->", differ="!", bars="  ..oo###", rule="-", upright="|", tee="+", branch="|", last="`",
     axis="|", limit="-", shade=":", left="[", right="]", thumb="#", dot="-", ellipsis="~",
     micro="u",

@@ -7,9 +7,10 @@ does is never a secret. What destroys asks first.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -20,27 +21,46 @@ from lab.glyphs import G
 from lab.messages import CommandEnded, CommandOutput, CommandStarted
 from lab.screens.live import LiveScreen
 from lab.screens.screen import TooSmall, rule
-from lab.screens.step_state import clean
+from lab.screens.step_state import MOST_KEPT, clean
 from lab.snapshot import Row, Snapshot
-from lab.widgets.line import BLANK, Line, Span, fit, line
+from lab.widgets.lesson import folded
+from lab.widgets.line import BLANK, Line, Span, fit, line, width_of
 from lab.widgets.live import LiveSide
 from lab.widgets.live_table import LiveTable
 from lab.widgets.quantities import age
 
-FIRST_LINE = "docker run -d --name tea lab/base sleep 600"
+FIRST_LINE = "docker run -d --name {} lab/base sleep 600"
+NAMES = ("tea", "elm", "oak", "fig", "ink", "jade", "moss", "rye")
+# Of a long output the rest is a shell's business.
+MOST_SAID = 200
 
 
-def row_line(row: Row, width: int, here: bool, now_s: float) -> Line:
-    """▸ ink  hog 200M        ✖ 137 OOM   4 s."""
+def row_line(row: Row, width: int, here: bool, now_s: float, name_width: int = 14,
+             word_width: int = 8) -> Line:
+    """▸ ink  hog 200M        ✖ 137 OOM   4 s. The command has what the other columns leave."""
     sign, word, role = state_of(row)
     since = row.finished_s if row.dead else row.started_s or row.created_s
-    room = max(6, width - 37)
+    right = [Span(f" {sign} {word:<{word_width}}", role), Span(f"{age(now_s - since):>5} ", "dim")]
+    room = max(6, width - 3 - name_width - width_of(right) - 1)
     return line(
         Span(f" {G.here if here else ' '} ", "focus"),
-        Span(fit(row.name, 14), "strong" if here else "text"),
-        Span(fit(f" {row.command}", room), "dim"),
-        right=[Span(f" {sign} {word:<9}", role), Span(f"{age(now_s - since):>5} ", "dim")],
+        Span(fit(row.name, name_width), "strong" if here else "text"),
+        Span(fit(f" {row.command}", room), "dim"), right=right,
     )
+
+
+def row_lines(rows: Sequence[Row], width: int, chosen: str, now_s: float) -> list[Line]:
+    """The list: its columns are as wide as what stands in them."""
+    name_width = min(24, max(4, *(cell_len(row.name) for row in rows), 0))
+    word_width = max(3, *(len(state_of(row)[1]) for row in rows), 0)
+    return [row_line(row, width, row.name == chosen, now_s, name_width, word_width)
+            for row in rows]
+
+
+def free_name(taken: Collection[str]) -> str:
+    """A name that no container has yet: tea, elm, …, and then tea2."""
+    return next(name for count in range(1, len(taken) + 2) for word in NAMES
+                if (name := word if count == 1 else f"{word}{count}") not in taken)
 
 
 def state_of(row: Row) -> tuple[str, str, str]:
@@ -68,8 +88,10 @@ class FreeScreen(LiveScreen):
         super().__init__()
         self.chosen = ""
         self.wanted = ""
-        self.asking = ""
+        # Name and id of the container that `d` would destroy when pressed again.
+        self.asking = ("", "")
         self.said: tuple[str, ...] = ()
+        self.output = ""
         self.mode = ""
 
     def compose(self) -> Iterator[Widget]:
@@ -77,9 +99,9 @@ class FreeScreen(LiveScreen):
         with Horizontal(id="body"):
             with Vertical(id="list-side"):
                 yield LiveTable(id="list")
-                yield LiveTable(id="said", classes="one gone")
-                yield Input(id="entry", classes="line gone", select_on_focus=False)
             yield LiveSide()
+        yield LiveTable(id="said", classes="gone")
+        yield Input(id="entry", classes="line gone", select_on_focus=False)
         yield LiveTable(id="card")
         yield LiveTable(id="cause", classes="one")
         yield LiveTable(id="keys", classes="one")
@@ -100,6 +122,11 @@ class FreeScreen(LiveScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
+        asked = snapshot.row(self.asking[0])
+        if self.asking[0] and (asked is None or asked.id != self.asking[1]):
+            # What was to be destroyed is gone by itself: the question with it.
+            gone, self.asking = self.asking[0], ("", "")
+            self.said = (f"{gone} is gone already",)
         self._list()
         self.look()
 
@@ -117,7 +144,7 @@ class FreeScreen(LiveScreen):
         self.line_of("title").put([head._replace(right=right)])
         table = self.line_of("list")
         width, now = table.size.width, time.time()
-        rows = [row_line(row, width, row.name == self.chosen, now) for row in self.rows]
+        rows = row_lines(self.rows, width, self.chosen, now) if self.rows else []
         if not rows:
             word = "no container of that name" if count else "no container yet: n makes one"
             rows = [BLANK, line(Span(f" {word}", "dim"))]
@@ -127,10 +154,18 @@ class FreeScreen(LiveScreen):
         table._reveal(here)
         if len(rows) != before:
             table.refresh(layout=True)
+        self._say()
+
+    def _say(self) -> None:
+        """What the last line said, whole; a long one scrolls."""
         said = self.line_of("said")
         said.set_class(not self.said, "gone")
-        if self.said:
-            said.put([line(Span(f" {self.said[-1]}", "pressure" if self.asking else "dim"))])
+        width, role = max(20, self.size.width - 3), "pressure" if self.asking[0] else "text"
+        rows = [line(Span(f" {part}", role if number else "pressure" if self.asking[0] else "dim"))
+                for number, text in enumerate(self.said) for part in folded(text, width)]
+        if rows != said.rows:
+            said.put(rows)
+            said.refresh(layout=True)
 
     def unavailable(self) -> frozenset[str]:
         view = self.lab.snapshot.shown
@@ -156,7 +191,7 @@ class FreeScreen(LiveScreen):
         if names:
             place = names.index(self.chosen) if self.chosen in names else 0
             self.chosen = names[max(0, min(len(names) - 1, place + steps))]
-            self.asking = ""
+            self.asking, self.said = ("", ""), ()
             self.paint()
             self.look()
 
@@ -178,13 +213,14 @@ class FreeScreen(LiveScreen):
 
     def action_remove(self) -> None:
         """Remove the container, when asked twice."""
-        if not self.chosen:
+        row = self.lab.snapshot.row(self.chosen)
+        if row is None:
             return
-        if self.asking != self.chosen:
-            self.asking = self.chosen
+        if self.asking != (row.name, row.id):
+            self.asking = (row.name, row.id)
             self.tell(f"d again destroys {self.chosen}: its processes, its writes, its log")
             return
-        self.asking = ""
+        self.asking = ("", "")
         self._on_chosen("docker rm -f {}")
 
     def _on_chosen(self, text: str) -> None:
@@ -193,7 +229,8 @@ class FreeScreen(LiveScreen):
 
     def action_new(self) -> None:
         """A line to type a docker command into."""
-        self._ask("new", FIRST_LINE)
+        taken = {row.name for row in self.lab.snapshot.containers}
+        self._ask("new", FIRST_LINE.format(free_name(taken)))
 
     def action_filter(self) -> None:
         """A line to type a part of a name into."""
@@ -206,11 +243,13 @@ class FreeScreen(LiveScreen):
         entry.placeholder = "docker run …" if mode == "new" else "a part of the name"
         entry.remove_class("gone")
         entry.focus()
+        entry.cursor_position = len(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if self.mode == "filter":
             self.wanted = event.value.strip()
             self.paint()
+            self.look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -221,12 +260,27 @@ class FreeScreen(LiveScreen):
             self._do(text if text.startswith("docker ") else f"docker {text}")
 
     def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and isinstance(self.focused, Input):
-            event.stop()
-            event.prevent_default()
-            if self.mode == "filter":
-                self.wanted = ""
+        if event.key == "escape":
+            self._escape(event)
+        elif event.key != "d" and self.asking[0]:
+            # Any other key is a no.
+            self.asking, self.said = ("", ""), ()
+            self.paint()
+
+    def _escape(self, event: events.Key) -> None:
+        """First out of the line, then away with what was said; the next one leaves."""
+        typing = isinstance(self.focused, Input)
+        if not typing and not self.said:
+            return
+        event.stop()
+        event.prevent_default()
+        if typing:
+            self.wanted = "" if self.mode == "filter" else self.wanted
             self._close_entry()
+            self.look()
+        else:
+            self.asking, self.said = ("", ""), ()
+            self.paint()
 
     def _close_entry(self) -> None:
         self.mode = ""
@@ -245,14 +299,24 @@ class FreeScreen(LiveScreen):
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""
         if isinstance(message, CommandStarted):
+            self.output = ""
             self.tell(f"$ {message.line}")
         elif isinstance(message, CommandOutput):
-            told = clean(message.text)
-            if told:
-                self.tell(told[-1])
+            self.output = (self.output + message.text)[:MOST_KEPT]
+            self.tell(self.said[0] if self.said else "", *clean(self.output, MOST_SAID))
         elif message.exit_code:
-            self.tell(f"{self.said[-1] if self.said else message.line}   exit {message.exit_code}")
+            # The error is the first line that was printed; what follows it is advice.
+            self.tell(f"$ {message.line}   exit {message.exit_code}",
+                      *clean(self.output, MOST_SAID))
 
-    def tell(self, text: str) -> None:
-        self.said = (text,)
+    def tell(self, *rows: str) -> None:
+        self.said = rows
+        self.line_of("said").top = 0
         self.paint()
+
+    def action_text_up(self) -> None:
+        """Scroll what the last line said."""
+        self.line_of("said").scroll_rows(-4)
+
+    def action_text_down(self) -> None:
+        self.line_of("said").scroll_rows(4)

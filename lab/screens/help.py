@@ -19,6 +19,8 @@ SIGNS = (
     (G.bad, "dead", "OOM", "the kernel killed it: no page was left in its cgroup"),
     (G.done, "calm", "", "a check the kernel confirms"),
     (G.open, "dim", "", "a check not yet met; it is never your fault"),
+    (G.shade, "pressure", "", "in a plot: in that sample it was throttled"),
+    (G.begun, "pressure", "", "a lesson that is begun"),
     (G.closed, "dim", "", "a lesson this host cannot play; the reason stands beside it"),
 )
 

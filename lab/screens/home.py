@@ -108,7 +108,9 @@ class HomeScreen(LabScreen):
             weight = "strong" if track.id == here else "text"
             rows.append(line(Span(f" {mark} ", role), Span(f"{track.number} {track.title}", weight),
                              right=[Span(f"{done} of {count} ", "dim")]))
-        return rows
+        note = self.lab.course.note if self.lab.course else ""
+        width = max(20, self.line_of("tracks").size.width)
+        return [*rows, BLANK, *wrapped(note, width, "   ", "   ", "dim")] if note else rows
 
     def _lessons(self) -> list[Line]:
         width = max(20, self.line_of("lessons").size.width)
@@ -128,14 +130,17 @@ class HomeScreen(LabScreen):
         return rows
 
     def _row(self, lesson: Any, width: int) -> list[Line]:
-        """A lesson: done, open or closed on this host; why it is closed stands under it."""
+        """A lesson: done, seen, open or closed on this host; why it is closed stands under it."""
         here = lesson.id == self.lesson.id
         closed, state = self._hindrance(lesson), self._state(lesson)
         sign, role = ((G.closed, "dim") if closed else (G.done, "calm") if state == "done"
-                      else (G.here, "pressure") if state == "open" else (G.open, "dim"))
+                      else (G.begun, "pressure") if state == "open" else (G.open, "dim"))
+        words = f"{lesson.minutes} min"
+        if state == "seen":
+            words = f"seen, {self.lab.progress.skipped(lesson.id)} skipped"
         row = line(Span(f" {G.here if here else ' '} ", "focus"), Span(f"{sign} ", role),
                    Span(lesson.title, "strong" if here else "text"),
-                   right=[Span(f" {lesson.minutes} min ", "dim")])
+                   right=[Span(f" {words} ", "dim")])
         return [row, *wrapped(closed, width, " " * 5, " " * 5, "pressure")] if closed else [row]
 
     def _state(self, lesson: Any) -> str:
@@ -165,10 +170,25 @@ class HomeScreen(LabScreen):
                              "d says more.", "pressure"))
         last = self._last()
         if last is None:
-            return line(Span(" Begin with the first lesson: enter.", "dim"))
+            return line(Span(self._beginning(), "dim"))
         step = self.lab.progress.step(last.id) + 1
         return line(Span(" continue  ", "dim"), Span(last.title, "text"),
                     Span(f"   step {step} of {len(last.steps)}", "dim"))
+
+    def _beginning(self) -> str:
+        """What comes next when no lesson is begun."""
+        ahead = self._ahead()
+        if ahead is None:
+            return " Every lesson is done. f is the free lab; a lesson can be played again: enter."
+        if any(self._state(one) == "done" for one in self.lessons):
+            return f" Next: {ahead.title}: c."
+        key = "enter" if self.lesson is ahead else "c"
+        return f" Begin with the first lesson: {key}."
+
+    def _ahead(self) -> Any:
+        """The first lesson that is not done and can be played here."""
+        left = [one for one in self.lessons if self._state(one) != "done"]
+        return next((one for one in left if not self._hindrance(one)), left[0] if left else None)
 
     def _last(self) -> Any:
         if self.lab.progress is None:
@@ -216,8 +236,8 @@ class HomeScreen(LabScreen):
             self._open(self.lesson)
 
     def action_go_on(self) -> None:
-        """Open the lesson where the student stopped, or the one under the cursor."""
-        lesson = self._last() or self.lesson
+        """Open the lesson where the student stopped, or the next one."""
+        lesson = self._last() or self._ahead() or self.lesson
         if lesson is not None:
             self._open(lesson)
 

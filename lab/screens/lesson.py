@@ -276,6 +276,7 @@ class LessonScreen(LiveScreen):
         if not event.value.strip():
             return
         self.state.notice, self.state.asking_skip = (), False
+        event.input.clear()
         try:
             self.state.answer = self.stepper.answer(event.value.strip())
         except LabError as error:

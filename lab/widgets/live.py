@@ -22,6 +22,7 @@ from lab.widgets.mounts import MountsPane
 from lab.widgets.namespaces import NamespacesPane
 from lab.widgets.pane import Pane
 from lab.widgets.processes import ProcessesPane
+from lab.widgets.prose import code
 
 PANES: tuple[type[Pane], ...] = (
     CgroupsPane, NamespacesPane, MountsPane, LifecyclePane, ProcessesPane, HoodPane,
@@ -37,6 +38,8 @@ ALIASES = {
 
 # Below this width the tabs have short names, so that the container's name has room beside them.
 NARROW = 76
+# Rows that a copied line may take under the pane.
+MOST_PROOF = 5
 SHORT = {"Namespaces": "NS", "Lifecycle": "Life", "Processes": "Procs"}
 
 
@@ -53,11 +56,14 @@ class LiveSide(Vertical):
         super().__init__(id=id)
         known = [pane.KIND for pane in PANES]
         wished = [kind for kind in dict.fromkeys(map(kind_of, kinds)) if kind in known]
-        self.active = wished[0] if wished else known[0]
+        self.active = self.inside = wished[0] if wished else known[0]
         beside = wished[1] if len(wished) > 1 else "processes"
         self.beside = beside if beside != self.active else "lifecycle"
         self.snapshot = Snapshot()
-        self.told = ""
+        self.told: tuple[str, str] = ("", "")
+        # A pane that stands outside and takes the keys for its kind while it is seen.
+        self.lent: Pane | None = None
+        self._sought = ""
 
     def compose(self) -> Iterator[Widget]:
         yield LiveTable(id="tabs", classes="one")
@@ -74,22 +80,76 @@ class LiveSide(Vertical):
     @property
     def pane(self) -> Pane:
         """The pane that has the keys."""
+        if self.lent is not None and self._is_outside(self.active):
+            return self.lent
         return self.query_one(f"#pane-{self.active}", Pane)
 
+    def _is_outside(self, kind: str) -> bool:
+        """Whether that pane is seen outside already: the same pane is never shown twice."""
+        lent = self.lent
+        return lent is not None and kind == lent.KIND and bool(lent.size.width)
+
     def select(self, kind: str) -> None:
-        """Show the pane of that kind."""
+        """Show the pane of that kind, or give the keys to the one that is seen outside."""
         kind = kind_of(kind)
         if kind not in [pane.KIND for pane in PANES]:
             return
-        self.active, self.told = kind, ""
+        self.active, self.told, self._sought = kind, ("", ""), ""
+        if not self._is_outside(kind):
+            self.inside = kind
         for pane in self.query(".pane").results(Pane):
-            pane.set_class(kind == pane.KIND, "-active")
-            pane.shows_cursor = kind == pane.KIND
-        for name in ("companion", "companion-title"):
-            self.query_one(f"#{name}").set_class(kind == self.beside, "gone")
+            pane.set_class(self.inside == pane.KIND, "-active")
+            pane.shows_cursor = pane is self.pane
+        if self.lent is not None:
+            self.lent.shows_cursor = self.lent is self.pane
+            self.lent.refresh()
+        self._companion()
+        self.query_one(f"#pane-{self.inside}", Pane).show(self.snapshot)
         self.pane.show(self.snapshot)
         self.call_after_refresh(self._settle)
         self.paint()
+
+    def _companion(self) -> None:
+        """The pane below the one that is seen, unless it is seen already."""
+        twice = self.inside == self.beside or self._is_outside(self.beside)
+        for name in ("companion", "companion-title"):
+            self.query_one(f"#{name}").set_class(twice, "gone")
+
+    def lend(self, pane: Pane) -> None:
+        """That pane stands outside; while it is seen, its kind is not shown in here as well."""
+        self.lent = pane
+        self.call_after_refresh(self._resized)
+
+    def on_resize(self) -> None:
+        """At another width the pane outside may have come or gone."""
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        outside = self._is_outside(self.active)
+        if outside == (self.inside == self.active):
+            if outside:
+                self.inside = next(pane.KIND for pane in PANES if self.active != pane.KIND)
+            self.select(self.active)
+        self._companion()
+        self.paint()
+
+    def point(self, focus: str) -> None:
+        """Show the pane of a lesson's focus, with the cursor on its row: "layers:/etc/passwd".
+
+        A row that is not there yet is looked for until it comes, or the student moves the cursor.
+        """
+        self.select(focus)
+        word = focus.partition(":")[2].lower()
+        self._sought = word or ("upper" if focus in ("layers", "diff") else "")
+        self._seek()
+
+    def _seek(self) -> None:
+        if not self._sought:
+            return
+        if self.pane.cursor_to(self._sought):
+            self._sought = ""
+        elif self._sought.startswith("/"):
+            self.pane.cursor_to("upper")
 
     def select_number(self, number: int) -> None:
         """Show the pane of that digit."""
@@ -104,7 +164,8 @@ class LiveSide(Vertical):
     def show(self, snapshot: Snapshot) -> None:
         """Show this moment in every pane that is seen."""
         before, self.snapshot = self.snapshot, snapshot
-        self.pane.show(snapshot)
+        self.query_one(f"#pane-{self.inside}", Pane).show(snapshot)
+        self._seek()
         companion = self.query_one("#companion", Pane)
         if companion.display and companion.size.height:
             companion.show(snapshot)
@@ -114,7 +175,7 @@ class LiveSide(Vertical):
 
     def parts(self) -> frozenset[str]:
         """What the panes that are seen need to have read."""
-        parts = set(self.pane.PARTS)
+        parts = {*self.pane.PARTS, *self.query_one(f"#pane-{self.inside}", Pane).PARTS}
         companion = self.query_one("#companion", Pane)
         if companion.display and companion.size.height:
             parts |= companion.PARTS
@@ -122,6 +183,7 @@ class LiveSide(Vertical):
 
     def _settle(self) -> None:
         self.pane.settle_cursor()
+        self._seek()
         self.pane.refresh()
         self.paint()
 
@@ -136,7 +198,10 @@ class LiveSide(Vertical):
         stroke = Span(G.rule, "rule")
         self.query_one("#companion-title", LiveTable).put(
             [Line((Span(G.rule * 2, "rule"), Span(f" {title} ", "dim")), fill=stroke)])
-        self.query_one("#proof", LiveTable).put([self._proof()])
+        rows = self._told() if any(self.told) else [self._proof()]
+        proof = self.query_one("#proof", LiveTable)
+        proof.styles.height = len(rows)
+        proof.put(rows)
 
     def _tabs(self) -> Line:
         short = self.size.width < NARROW
@@ -155,10 +220,6 @@ class LiveSide(Vertical):
         stroke = Span(G.rule, "rule")
         width = self.size.width
         current = self.pane.current
-        if self.told:
-            words = fit_left(self.told, max(8, width - 22)).strip()
-            return Line((stroke, stroke, Span(f" $ {words} ", "code")),
-                        (Span(" copied ", "focus"), stroke, stroke), fill=stroke)
         if current is None or not current.proof:
             return line(stroke, fill=stroke)
         tail = " y copies the proof "
@@ -168,19 +229,41 @@ class LiveSide(Vertical):
         return Line((stroke, stroke, Span(f" {words} ", "dim")),
                     (Span(" y", "key"), Span(tail[2:], "dim"), stroke, stroke), fill=stroke)
 
+    def _told(self) -> list[Line]:
+        """What `y` has done, and the whole line, in as many rows as it takes."""
+        words, command = self.told
+        stroke = Span(G.rule, "rule")
+        head = Line((stroke, stroke, Span(f" {words} ", "focus")), fill=stroke)
+        rows = code(command, max(20, self.size.width), " $ ") if command else []
+        return [head, *rows[:MOST_PROOF]]
+
     def on_live_table_moved(self, event: LiveTable.Moved) -> None:
         event.stop()
-        self.told = ""
+        self.moved()
+
+    def moved(self) -> None:
+        """Another row is under the cursor, or the row says something else."""
+        self._seek()
+        current = self.pane.current
+        if self.told[1] and (current is None or current.proof != self.told[1]):
+            self.told = ("", "")
+        self.paint()
+
+    def step_cursor(self, steps: int) -> None:
+        """Move the cursor of the pane that has the keys."""
+        self.told, self._sought = ("", ""), ""
+        self.pane.step_cursor(steps)
         self.paint()
 
     def take_proof(self) -> str:
-        """The shell line under the cursor, shown in the rule as well; "" when there is none."""
+        """The shell line under the cursor, shown under the pane as well; "" when there is none."""
         current = self.pane.current
-        if current is None or not current.proof:
-            return ""
-        self.told = current.proof
+        proof = current.proof if current else ""
+        # Whether the terminal takes it (OSC 52) it does not say: so neither do we.
+        self.told = (("sent to the terminal's clipboard", proof) if proof
+                     else ("nothing to prove here yet: no value is under the cursor", ""))
         self.paint()
-        return current.proof
+        return proof
 
 
 def _name(snapshot: Snapshot) -> str:

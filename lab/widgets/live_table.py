@@ -28,6 +28,11 @@ from lab.widgets.line import Line, Span, laid_out
 BRIGHT_S = 1.0
 
 
+def identity(row: Line) -> tuple[str, str, str]:
+    """What a line is about, whatever its values are now and wherever it stands."""
+    return row.proof, row.source, row.spans[0].text if row.spans else ""
+
+
 class LiveTable(Widget):
     """Rows that move. `build(width, height)` makes them; `rebuild()` shows what has changed."""
 
@@ -47,6 +52,7 @@ class LiveTable(Widget):
         self.top = 0
         self.cursor = -1
         self.shows_cursor = False
+        self._stood_on: tuple[str, str, str] | None = None
         self._values: dict[str, str] = {}
         self._bright: dict[str, float] = {}
         self._fading: Timer | None = None
@@ -74,6 +80,8 @@ class LiveTable(Widget):
         # The same lines have another shape at another width: everything is painted again.
         self.rows = [] if type(self).build is not LiveTable.build else self.rows
         self.rebuild()
+        if self.shows_cursor and self.cursor >= 0:
+            self._reveal(self.cursor)
         self.refresh()
 
     # What has changed
@@ -190,18 +198,41 @@ class LiveTable(Widget):
             place = 0 if steps >= 0 else len(stops) - 1
         else:
             place = max(0, min(len(stops) - 1, stops.index(self.cursor) + steps))
-        self._repaint(self.cursor)
-        self.cursor = stops[place]
-        self._reveal(0 if place == 0 else self.cursor)
+        self._reveal(0 if place == 0 else stops[place])
+        self.step_cursor_to(stops[place])
         self._reveal(self.cursor)
-        self._repaint(self.cursor)
-        self.post_message(self.Moved())
 
     def settle_cursor(self) -> None:
-        """Put the cursor on the first line with a proof if it stands on none."""
+        """Keep the cursor on its line wherever that is now; else on the first with a proof."""
+        stood = self._stood_on
+        if stood is not None and (self.current is None or identity(self.current) != stood):
+            moved = (at for at, row in enumerate(self.rows) if identity(row) == stood)
+            self.cursor = next(moved, self.cursor)
         if self.current is None or not self.current.proof:
             stops = (number for number, row in enumerate(self.rows) if row.proof)
             self.cursor = next(stops, -1)
+        elif stood is None or identity(self.current) == stood:
+            return
+        self._stood_on = identity(self.current) if self.current else stood
+
+    def cursor_to(self, word: str) -> bool:
+        """Put the cursor on the first provable line that has this word; False without one."""
+        for number, row in enumerate(self.rows):
+            if row.proof and word in row.text.lower().split():
+                self.step_cursor_to(number)
+                return True
+        return False
+
+    def step_cursor_to(self, number: int) -> None:
+        """Put the cursor on that line, and the line in sight."""
+        if number == self.cursor:
+            return
+        self._repaint(self.cursor)
+        self.cursor = number
+        self._stood_on = identity(self.rows[number])
+        self._reveal(number)
+        self._repaint(number)
+        self.post_message(self.Moved())
 
     def scroll_rows(self, steps: int) -> None:
         """Move the window over the rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual import events
 
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
 from lab.screens.free import FreeScreen
@@ -337,6 +338,38 @@ def test_next_says_what_is_missing_and_then_goes_on_without(lab, shown):
     run(story, lab, (80, 24))
 
 
+def test_a_locked_prediction_takes_the_notice_away(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "n")
+        await settle(pilot)
+        assert "Not yet:" in text(lab)
+        await pilot.press("2", "enter")
+        await settle(pilot)
+        assert "✔ locked" in text(lab) and "Not yet:" not in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_a_burst_of_keys_and_a_paste_reach_the_answer(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("n", "enter", "n", "n", "n")
+        await settle(pilot)
+        entry = lab.screen.query_one("#answer")
+        for number in (5, 0, 3):
+            lab.screen.action_digit(number)
+        await settle(pilot)
+        assert entry.value == "503"
+        await pilot.press("escape")
+        entry.value = ""
+        lab.post_message(events.Paste("50331648\n"))
+        await settle(pilot)
+        assert entry.value == "50331648" and entry.has_focus
+
+    run(story, lab, (80, 24))
+
+
 def test_a_hint_and_a_reset_that_asks_first(lab, shown):
     async def story(pilot):
         await open_limits(pilot, shown)
@@ -522,11 +555,8 @@ def test_the_line_begins_with_a_free_name_and_the_cursor_at_its_end(lab, shown):
 
 def test_an_error_is_said_whole_and_its_advice_after_it(lab, shown):
     error = ('docker: Error response from daemon: Conflict. The container name "/tea" is already '
-             f'in use by container "{"f" * 64}".
-
-Run 'docker run --help' for more '
-             "information
-")
+             f'in use by container "{"f" * 64}".\n\n'
+             "Run 'docker run --help' for more information\n")
 
     async def story(pilot):
         await pilot.press("f")
@@ -547,11 +577,8 @@ def test_every_row_of_an_output_can_be_read(lab, shown):
         await pilot.press("f")
         await settle(pilot, shown)
         lab.post_message(CommandStarted("docker ps"))
-        lab.post_message(CommandOutput("CONTAINER ID   IMAGE
-one   lab/base
-"))
-        lab.post_message(CommandOutput("two   lab/base
-"))
+        lab.post_message(CommandOutput("CONTAINER ID   IMAGE\none   lab/base\n"))
+        lab.post_message(CommandOutput("two   lab/base\n"))
         lab.post_message(CommandEnded("docker ps", 0))
         await settle(pilot)
         seen = text(lab)

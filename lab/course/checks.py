@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -67,14 +68,19 @@ VALUES: Mapping[str, Callable[[Words, Context], Reading | None]] = {
 
 def evaluate(check: Check, context: Context) -> Result:
     """Look once. Remembers what `sticky` and `holds` need in the step's record."""
+    try:
+        return _evaluate(check, context)
+    except Denied as error:
+        # Out here, for the `not` of what may not be read is no pass.
+        return Result(False, "readable", str(error), "", "you may look at the lab's state")
+
+
+def _evaluate(check: Check, context: Context) -> Result:
     key = name_of(check, context.attempt)
     kept = context.record.seen.get(key)
     if kept is not None:
         return Result.from_data(kept)
-    try:
-        result = _look(check, context)
-    except Denied as error:
-        result = Result(False, "readable", str(error), "", "what the check needs can be read")
+    result = _look(check, context)
     if "holds" in check.words:
         result = _held(check, result, key, context)
     if "words" in check.words:
@@ -86,9 +92,9 @@ def evaluate(check: Check, context: Context) -> Result:
 
 def _look(check: Check, context: Context) -> Result:
     if check.subject == "not":
-        return evaluate(check.parts[0], context).negated()
+        return _evaluate(check.parts[0], context).negated()
     if check.subject in ("all", "any"):
-        return _joined(check, [evaluate(part, context) for part in check.parts])
+        return _joined(check, [_evaluate(part, context) for part in check.parts])
     return PREDICATES[check.subject](check.words, context)
 
 
@@ -172,14 +178,19 @@ def _between(check: Check, first: str, last: str, answer: str) -> bool:
 def begin(checks: Iterable[Check], context: Context) -> None:
     """Keep the counters as they stand when a step begins, and what may be asked to go."""
     for check in (part for one in checks for part in one.walk()):
-        if check.subject == "cgroup" and "delta_ge" in check.words:
-            facts = context.world.container(context.text(check.words["cgroup"]))
-            found = predicates.cgroup_value(check.words, context)
-            counter = None if found is None else number(found.value)
-            if facts and counter is not None:
-                context.record.baseline[counter_key(check.words, context)] = [facts.id, counter]
-        if check.subject == "gone":
-            note_existing(context.text(check.words["gone"]), context)
+        with suppress(Denied):  # the check itself will say so
+            _note(check, context)
+
+
+def _note(check: Check, context: Context) -> None:
+    if check.subject == "cgroup" and "delta_ge" in check.words:
+        facts = context.world.container(context.text(check.words["cgroup"]))
+        found = predicates.cgroup_value(check.words, context)
+        counter = None if found is None else number(found.value)
+        if facts and counter is not None:
+            context.record.baseline[counter_key(check.words, context)] = [facts.id, counter]
+    if check.subject == "gone":
+        note_existing(context.text(check.words["gone"]), context)
 
 
 def note_existing(name: str, context: Context) -> None:
@@ -196,7 +207,9 @@ def note_existing(name: str, context: Context) -> None:
 def keep(questions: Iterable[Check], record: Record, context: Context) -> None:
     """Keep the values that later questions ask about, as they are now."""
     for question in questions:
-        found = reading(question, context)
+        found = None
+        with suppress(Denied):
+            found = reading(question, context)
         if found is not None:
             record.snapshot[name_of(question, context.attempt)] = {
                 "value": found.value, "path": found.path}

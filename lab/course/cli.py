@@ -259,7 +259,8 @@ def _check(session: Session, arguments: argparse.Namespace) -> int:
 
     stepper = session.stepper(session.lesson(arguments.lesson))
     results = wait(stepper, 0.0)
-    lines = [sentence(result) for result in results]
+    # What may not be read is the same for every check, and is said once.
+    lines = list(dict.fromkeys(sentence(result) for result in results))
     if arguments.answer is not None:
         if stepper.step.kind == "predict":
             stepper.predict(arguments.answer, arguments.sure)

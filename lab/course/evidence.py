@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runtime.errors import Invalid, LabError, NotFound
+from runtime.errors import Denied, Invalid, LabError, NotFound
 from runtime.inspect import cgroups, mounts
 from runtime.inspect.layers import Layers, layers_of
 from runtime.inspect.source import Source
@@ -86,10 +86,17 @@ class EngineWorld:
         return None if found is None else _facts(found)
 
     def containers(self) -> list[Facts]:
-        return [_facts(found) for found in self._engine.containers()]
+        # Who may not look at the lab's state can still read the course: there is nothing of theirs.
+        try:
+            return [_facts(found) for found in self._engine.containers()]
+        except PermissionError:
+            return []
 
     def events(self, since_ns: int) -> list[dict[str, Any]]:
-        return list(self._engine.events(since_ns))
+        try:
+            return list(self._engine.events(since_ns))
+        except PermissionError as error:
+            raise _denied(error) from None
 
     def group(self, name: str, file: str) -> GroupFile | None:
         found = self._find(name)
@@ -116,13 +123,13 @@ class EngineWorld:
     def operations(self, name: str) -> list[dict[str, Any]]:
         try:
             return list(self._engine.operations(name))
-        except LabError:
+        except (LabError, PermissionError):
             return []
 
     def _kept(self, container_id: str) -> dict[str, Any]:
         try:
             return dict(self._engine.last_cgroup(container_id))
-        except LabError:
+        except (LabError, PermissionError):
             return {}
 
     def _find(self, name: str) -> Any:
@@ -131,7 +138,14 @@ class EngineWorld:
             found = self._engine.find(name)
         except (NotFound, Invalid):
             return None
+        except PermissionError as error:
+            raise _denied(error) from None
         return found if name in (found.name, found.id) else None
+
+
+def _denied(error: PermissionError) -> Denied:
+    return Denied(f"read {error.filename}: permission denied",
+                  "sudo, or --root DIR for a lab of your own")
 
 
 def _alive(container: Any) -> bool:

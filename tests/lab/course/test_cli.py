@@ -167,7 +167,7 @@ def test_a_state_that_may_not_be_read_is_one_line(lesson, monkeypatch):
     def denied(*_args, **_more):
         raise PermissionError(13, "Permission denied", "/var/lib/container-lab/containers")
 
-    monkeypatch.setattr("runtime.engine.engine.Engine.containers", denied)
+    monkeypatch.setattr(cli.Stepper, "check", denied)
     code, _, err = lesson("check", "3.1")
     assert (code, err) == (1, "container-lab: use /var/lib/container-lab/containers: permission "
                               "denied (sudo, or --root DIR for a lab of your own)\n")

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
-from lab.course import cards, checks, undo, variables
+from lab.course import answers, cards, checks, undo, variables
 from lab.course.attempt import Attempt, Record
 from lab.course.cards import Card, Phase
 from lab.course.evidence import EngineWorld, World
@@ -160,11 +159,7 @@ class Stepper:
 
     def option(self, text: str) -> str:
         """The option's key, of its key, its number or its wording. Raises Invalid."""
-        for number, (key, words) in enumerate(self.options(), 1):
-            if text.strip().lower() in (key.lower(), str(number), words.strip().lower()):
-                return key
-        known = ", ".join(key for key, _ in self.options())
-        raise Invalid(f"no such option: {text} (known: {known})")
+        return answers.option(self.options(), text)
 
     def answer(self, text: str) -> Result:
         """Answer the question of an ask, watch or explain step; an explanation counts once."""
@@ -176,7 +171,8 @@ class Stepper:
                 raise Conflict("start the container first, then answer")
             if self.explained():
                 raise Conflict("your answer is locked")
-            result = self._explained(text) if kind == "explain" else self._judged(text)
+            result = answers.explained(self.step, self.options(), text) if kind == "explain" \
+                else answers.judged(self.step, self.options(), text, self._context())
             record = self._record
             record.answer, record.right = text, result.passed
             if kind == "explain":
@@ -187,34 +183,7 @@ class Stepper:
 
     def solution(self) -> str:
         """The right answer to the step's question, read off the kernel; for `--solve` alone."""
-        equals = self.step.equals
-        if equals is None:
-            return self.step.correct
-        value = checks.truth(equals, self._context())
-        if value is None or not self.step.option_keys:
-            return value.value if value else ""
-        return next((key for key in self.step.option_keys
-                     if key.replace("-", " ") == value.value), "")
-
-    def _judged(self, text: str) -> Result:
-        equals = self.step.equals
-        assert equals is not None
-        given = text
-        if self.step.option_keys:
-            given = self.option(text).replace("-", " ")
-        result = checks.judge(equals, given, self._context())
-        if result.passed or result.observed.startswith("nothing to compare"):
-            return result
-        # The right value stays out of it: the student is to read it, at the place we name.
-        return replace(result, expected="what the kernel says", observed=f"you said {text}")
-
-    def _explained(self, text: str) -> Result:
-        key, right = self.option(text), self.step.correct
-        wording = dict(self.options())
-        numbers = {one: str(at) for at, one in enumerate(wording, 1)}
-        sentence = "that is it" if key == right else \
-            f"you said {numbers[key]}; it is {numbers[right]}: {wording[right]}"
-        return Result(key == right, wording[right], wording[key], "", sentence)
+        return answers.solution(self.step, self._context())
 
     def check(self) -> list[Result]:
         """Look at the kernel for every check of the step; remembers what it saw."""

@@ -174,10 +174,16 @@ def _check(result: Any, key: str, width: int) -> list[Line]:
     beside = fit(found, room).rstrip() if room >= min(14, cell_len(found)) else ""
     path = str(result.source_path or "")
     row = line(Span(f" {sign} ", role, key), *sentence, right=[Span(f"{beside} ", "dim")],
-               source=path, proof=f"cat {path}" if path.startswith("/") else "")
+               source=path, proof=_proof(path))
     if result.passed or beside or not found:
         return [row]
     return [row, line(Span(f"   {fit(found, width - 4).rstrip()}", "dim"))]
+
+
+def _proof(path: str) -> str:
+    """The shell line that shows what stands there; a namespace is a link."""
+    word = "readlink" if "/ns/" in path else "cat"
+    return f"{word} {path}" if path.startswith("/") else ""
 
 
 def _output(view: LessonView, width: int) -> list[Line]:
@@ -230,8 +236,7 @@ def _verdict(view: LessonView, width: int) -> list[Line]:
         return wrapped(words, width, f" {G.done} ", "   ", "calm")
     words = view.say or view.answer.sentence or "not yet: look again"
     path = str(view.answer.source_path or "")
-    proof = f"cat {path}" if path.startswith("/") else ""
-    return [row._replace(source=path, proof=proof)
+    return [row._replace(source=path, proof=_proof(path))
             for row in wrapped(words, width, f" {G.open} ", "   ", "pressure")]
 
 

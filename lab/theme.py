@@ -2,8 +2,9 @@
 
 Colours that stay apart for normal, deutan, protan and tritan eyes, all at least 4.5:1 on their
 background (WCAG AA); a test measures it. Three meanings, three colours, and never the colour alone:
-calm `● RUN`, pressure `▲ THROTTLED`, dead `✖ OOM`. NO_COLOR is Textual's own filter; on a
-terminal of eight colours Rich takes the nearest, and bold and reverse still tell the roles apart.
+calm `● RUN`, pressure `▲ THROTTLED`, dead `✖ OOM`. With NO_COLOR there is no colour at all, not
+even grey, only bold, dim and reverse; on a terminal of eight colours Rich takes the nearest, and
+bold and reverse still tell the roles apart.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ LIGHT = Palette(
 PALETTES = {palette.name: palette for palette in (DARK, LIGHT)}
 
 
-def textual_theme(palette: Palette) -> Theme:
+def textual_theme(palette: Palette, plain: bool = False) -> Theme:
     """The palette as Textual's own widgets (the input line) and theme.tcss see it."""
     return Theme(
         name=palette.name, primary=palette.focus, secondary=palette.calm, warning=palette.pressure,
@@ -55,17 +56,28 @@ def textual_theme(palette: Palette) -> Theme:
         background=palette.background, surface=palette.background, panel=palette.raised,
         dark=palette.dark,
         variables={"rule": palette.rule, "dim": palette.dim, "input-cursor-background":
-                   palette.text, "input-selection-background": f"{palette.focus} 35%"},
+                   palette.text, "input-selection-background": f"{palette.focus} 35%",
+                   "input-cursor-text-style": "reverse" if plain else "none"},
     )
 
 
+# NO_COLOR: the terminal's own two colours; weight and reverse tell the roles apart.
+PLAIN = {
+    **dict.fromkeys(("text", "name", "calm", "code", "emphasis"), Style()),
+    **dict.fromkeys(("dim", "rule"), Style(dim=True)),
+    **dict.fromkeys(("strong", "title", "pressure", "focus", "key"), Style(bold=True)),
+    **dict.fromkeys(("dead", "bright", "chosen"), Style(bold=True, reverse=True)),
+}
+
+
 @lru_cache(maxsize=4)
-def styles(name: str) -> dict[str, Style]:
+def styles(name: str, plain: bool = False) -> dict[str, Style]:
     """{role: style} of a theme; the background is the widget's own."""
+    if plain:
+        return PLAIN
     p = PALETTES.get(name, DARK)
-    plain = Style(color=p.text)
     return {
-        "text": plain,
+        "text": Style(color=p.text),
         "dim": Style(color=p.dim),
         "name": Style(color=p.text),
         "strong": Style(color=p.strong, bold=True),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.widget import Widget
@@ -21,11 +22,12 @@ SIGNS = {"missing": ("closed", "dim"), "partly": ("pressure", "pressure"),
 def doctor_lines(report: Any, lessons: list[Any], width: int) -> list[Line]:
     """The report: every item, then the lessons it closes."""
     rows: list[Line] = [BLANK]
-    for item in report.items:
+    for item in merged(report.items):
         sign, role = SIGNS.get(item.state, ("done", "calm"))
-        found = wrapped(item.found, width, "", " " * 18)
+        # Wrapped behind the name, and then without the indent that stands for it.
+        found = wrapped(item.found, width, " " * 18, " " * 18)
         rows.append(line(Span(f" {getattr(G, sign)} ", role), Span(f"{item.name:<15}", "strong"),
-                         *found[0].spans, proof=item.command))
+                         *found[0].spans[1:], proof=item.command))
         rows += found[1:]
         if item.reason:
             rows += wrapped(item.reason, width, " " * 18, " " * 18, "dim")
@@ -39,6 +41,17 @@ def doctor_lines(report: Any, lessons: list[Any], width: int) -> list[Line]:
         rows.append(line(Span(f" {G.closed} ", "dim"), Span(one.title, "strong"),
                          Span(f"  {unmet[1]}", "dim")))
     return rows
+
+
+def merged(items: Sequence[Any]) -> list[Any]:
+    """Those of one group that say the same in one row, as on the command line: `mnt pid net`."""
+    alike: dict[tuple[str, ...], list[Any]] = {}
+    for item in items:
+        key = (item.group, item.state, item.found, item.reason) if item.group else (item.name,)
+        alike.setdefault(key, []).append(item)
+    return [replace(same[0], name=same[0].group,
+                    found=f"{' '.join(one.name for one in same)}: {same[0].found}")
+            if same[0].group else same[0] for same in alike.values()]
 
 
 class DoctorScreen(LabScreen):
@@ -66,7 +79,11 @@ class DoctorScreen(LabScreen):
             page.put([BLANK, line(Span(f" {self.lab.examining or 'looking at this host'}", "dim"))])
             return
         lessons = list(self.lab.course.lessons()) if self.lab.course else []
-        page.put(doctor_lines(self.lab.report, lessons, max(40, page.size.width)))
+        # One column is the scroll bar's.
+        page.put(doctor_lines(self.lab.report, lessons, max(40, page.size.width - 1)))
+        below = len(page.rows) - page.top - page.size.height
+        more = f"{below} more rows below" if below > 0 else ""
+        self.line_of("foot").put([rule(more, right="container-lab doctor --json says the same")])
 
     def examined(self) -> None:
         """The doctor has looked."""
@@ -74,6 +91,8 @@ class DoctorScreen(LabScreen):
 
     def action_up(self) -> None:
         self.line_of("page").scroll_rows(-2)
+        self.paint()
 
     def action_down(self) -> None:
         self.line_of("page").scroll_rows(2)
+        self.paint()

@@ -33,7 +33,7 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     plots = height >= PLOT_FROM and bool(view.points)
     rows = [
         memory_row(view, usage, width, plots), events_row(usage),
-        cpu_row(view, usage, width, plots), throttle_row(usage),
+        cpu_row(view, usage, width, plots), throttle_row(usage, width),
         quota_row(usage), *pids_row(usage), *pressure_row(usage), *more_memory(usage),
         *io_rows(usage),
     ]
@@ -59,8 +59,10 @@ def memory_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
     return entry(
         usage, "memory.current",
         Span(f"{size(usage.memory_current or 0):>7} ", "strong", "memory.current"),
-        *(gauge(usage.memory_share, room, role) if plots else framed(columns, room)),
-        Span(f" of {short_size(usage.memory_max)}", "text", "memory.max"),
+        *(gauge(usage.memory_share, room, role) if plots or usage.memory_max is None
+          else framed(columns, room)),
+        Span(f" of {short_size(usage.memory_max)}" if usage.memory_max is not None
+             else "no limit: max", "text", "memory.max"),
         Span(f"  peak {size(usage.memory_peak)}" if usage.memory_peak is not None else "", "dim"),
     )
 
@@ -110,8 +112,9 @@ def cpu_row(view: View, usage: Usage, width: int, plots: bool) -> Line:
     role = "pressure" if view.throttled_now else "calm"
     columns, _ = cpu_columns(view, usage)
     return entry(usage, "cpu.stat", Span(f"{used:>7.2f} ", "strong", "cpu.used"),
-                 *(gauge(used / (limit or 1.0), room, role) if plots else framed(columns, room)),
-                 Span(f" of {limit:.2f} CPU" if limit else " CPU, no quota", "text"),
+                 *(gauge(used / limit if limit else None, room, role) if plots or not limit
+                   else framed(columns, room)),
+                 Span(f" of {limit:.2f} CPU" if limit else "CPU, no quota", "text"),
                  Span(f"  sum {duration(usage.usage_usec or 0)}" if width >= 70 else "", "dim"))
 
 
@@ -122,14 +125,14 @@ def cpu_columns(view: View, usage: Usage) -> tuple[list[Column], float]:
     return [Column(point.cpus / ceiling, point.throttled) for point in view.points], ceiling
 
 
-def throttle_row(usage: Usage) -> Line:
-    """cpu.stat nr_throttled 12 of 24 periods  waited 612.0 ms."""
+def throttle_row(usage: Usage, width: int) -> Line:
+    """cpu.stat nr_throttled 12 of 24 periods  waited 612.0 ms; narrow, without the one word."""
     count, periods = usage.nr_throttled or 0, usage.nr_periods or 0
     role = "pressure" if count else "dim"
     sign = f"{G.pressure} " if count else ""
     return entry(
         usage, "cpu.stat", Span(f"{sign}nr_throttled {count}", role, "cpu.stat:nr_throttled"),
-        Span(f" of {periods} periods", "text" if count else "dim"),
+        Span(f" of {periods}{' periods' if width >= 72 else ''}", "text" if count else "dim"),
         Span(f"  waited {duration(usage.throttled_usec or 0)}",
              "text" if count else "dim", "cpu.stat:throttled_usec"),
         name="  throttled",

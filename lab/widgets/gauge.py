@@ -26,7 +26,7 @@ def bar(share: float, width: int) -> str:
 
 
 def gauge(share: float | None, width: int, role: str, key: str = "") -> list[Span]:
-    """The bar between its ends; without a limit (None) there is nothing to be full of: dots."""
+    """The bar between its ends; without a limit (None) there is nothing to be full of: no bar."""
     if share is None:
-        return [Span(G.left, "rule"), Span(G.dot * width, "rule"), Span(G.right, "rule")]
+        return []
     return [Span(G.left, "rule"), Span(bar(share, width), role, key), Span(G.right, "rule")]

@@ -11,6 +11,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from lab.glyphs import G
@@ -21,7 +22,7 @@ from lab.widgets.quantities import duration
 
 # What each phase is for, in the words the course uses.
 GOALS = {
-    "prepare": "the shim makes ready what only the host can give",
+    "prepare": "the shim makes ready what only the host can give: the group, its numbers",
     "isolate": "namespaces of its own",
     "root": "a file system of its own, the host's let go",
     "limit": "into its cgroup",
@@ -40,17 +41,11 @@ def lines(view: View, host: Host, width: int, height: int, masked: bool = False)
     total = sum(effect.ns for effect in view.effects)
     rows.append(line(Span(f" {len(view.effects)} operations", "strong"),
                      Span(f"  {duration(total / 1000)} in the kernel", "dim")))
-    for phase, group in groupby(view.effects, key=phase_of):
+    for phase, group in groupby(view.effects, key=attrgetter("phase")):
         effects = list(group)
         rows.append(_phase("?" if masked and phase != "prepare" else phase, effects))
         rows += [_effect(effect, width) for effect in effects]
     return rows
-
-
-def phase_of(effect: Effect) -> str:
-    """The phase as the container's own process goes through it; before it there is the shim."""
-    early = effect.by == "shim" and effect.phase in ("limit", "prepare")
-    return "prepare" if early else effect.phase
 
 
 def _phase(phase: str, effects: list[Effect]) -> Line:

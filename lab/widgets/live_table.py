@@ -142,7 +142,7 @@ class LiveTable(Widget):
 
     def render_line(self, y: int) -> Strip:
         width, number = self.size.width, y + self.top
-        base, roles = self._ground(), styles(self.app.theme)
+        base, roles = self._ground(), styles(self.app.theme, self.app.no_color)
         if not 0 <= number < len(self.rows):
             return Strip([Segment(" " * width, base)], width)
         overflow = len(self.rows) > self.size.height > 1

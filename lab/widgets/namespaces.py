@@ -14,34 +14,38 @@ from lab.widgets.pane import Pane, header
 from runtime.inspect.namespaces import KINDS, MEANING, Namespace, is_identity
 
 
+# From this width on every row can say what its kind isolates, at least in its first words.
+WITH_MEANING = 66
+
+
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     """The rows of the pane."""
     name = view.row.name
     found = {row.kind: row for row in view.namespaces}
-    title = header((" kind", 9), ("host", 14), ("", 2), (fit(name, 12), 14), ("", 11),
-                   ("in it", 7), ("isolates", 10))
-    rows = [title, *(_row(found.get(kind), kind, host) for kind in KINDS)]
+    title = header((" kind", 9), ("host", 12), ("", 2), (fit(name, 11), 12), ("", 9),
+                   ("in it", 7), ("isolates" if width >= WITH_MEANING else "", 0))
+    rows = [title, *(_row(found.get(kind), kind, host, width) for kind in KINDS)]
     rows += _consequences(view)
     if view.remembered and view.namespaces:
         rows.append(line(Span(" gone with their last process; this is how they were", "dim")))
     return rows
 
 
-def _row(one: Namespace | None, kind: str, host: Host) -> Line:
+def _row(one: Namespace | None, kind: str, host: Host, width: int) -> Line:
     theirs = host.namespaces.get(kind, 0)
     if one is None:
         right = "gone" if theirs else "this kernel has none"
-        return line(Span(f" {kind:<8}", "name"), Span(f"{theirs or G.dot:<14}", "dim"),
+        return line(Span(f" {kind:<8}", "name"), Span(f"{theirs or G.dot:<12}", "dim"),
                     Span(right, "dim"), source=f"/proc/1/ns/{kind}",
                     proof=f"readlink /proc/1/ns/{kind}" if theirs else "")
     sign = G.differ if one.private else G.equal
     role = "calm" if one.private else "dim"
     return line(
-        Span(f" {kind:<8}", "name"), Span(f"{one.host_inode:<14}", "dim"), Span(f"{sign} ", role),
-        Span(f"{one.inode:<14}", "strong" if one.private else "dim", f"ns:{kind}"),
-        Span(f"{one.word:<11}", role, f"ns:{kind}:word"),
+        Span(f" {kind:<8}", "name"), Span(f"{one.host_inode:<12}", "dim"), Span(f"{sign} ", role),
+        Span(f"{one.inode:<12}", "strong" if one.private else "dim", f"ns:{kind}"),
+        Span(f"{one.word:<9}", role, f"ns:{kind}:word"),
         Span(f"{_members(one):<7}", "text", f"ns:{kind}:members"),
-        Span(MEANING[kind], "dim"),
+        Span(MEANING[kind] if width >= WITH_MEANING else "", "dim"),
         source=one.path, proof=f"readlink {one.path}",
     )
 

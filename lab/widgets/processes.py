@@ -16,12 +16,16 @@ from lab.widgets.quantities import exit_words, size
 from runtime.inspect.processes import Process, caught_signals
 
 
+# The longest state is ` ‖ D uninterruptible`, with a space behind it.
+STATE_WIDTH = 21
+
+
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     """The rows of the pane."""
     rows = [header((" on the host", 14), ("inside", 8), ("process", 30))]
     gone = view.remembered
     for leaf in view.processes:
-        rows.append(_row(leaf, width, gone))
+        rows.append(_row(leaf, width, gone, view.row.status == "paused"))
         rows += _signals(leaf, width)
     if not view.processes and not view.row.dead:
         rows.append(line(Span(" no process yet: created means directories and mounts, no pid",
@@ -29,16 +33,16 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     return rows + _end(view)
 
 
-def _row(leaf: Leaf, width: int, gone: bool) -> Line:
+def _row(leaf: Leaf, width: int, gone: bool, frozen: bool) -> Line:
     process, status = leaf.process, f"/proc/{leaf.process.pid}/status"
     branch = "" if not leaf.depth else "  " * (leaf.depth - 1) + f"{G.last}{G.rule} "
     inside = str(process.inner_pid) if len(process.ns_pids) > 1 else G.dot
-    words = fit(branch + _command(leaf), max(16, min(60, width - 48)))
-    state = ("gone", "dim") if gone else _state(process)
+    words = fit(branch + _command(leaf), max(16, min(60, width - 30 - STATE_WIDTH)))
+    state = ("gone", "dim") if gone else _state(process, frozen and leaf.part != "shim")
     role = "strong" if leaf.part == "init" else "dim" if leaf.part == "shim" else "text"
     return line(
         Span(f" {process.pid:<13}", "text"), Span(f"{inside:<8}", "strong"), Span(words, role),
-        Span(f" {state[0]:<14}", state[1], f"state:{process.pid}"),
+        Span(fit(f" {state[0]}", STATE_WIDTH), state[1], f"state:{process.pid}"),
         Span("" if gone or leaf.part == "shim" else size(process.rss_bytes), "dim"),
         source=status, proof=f"grep -E 'State|NSpid|Sig' {status}",
     )
@@ -48,7 +52,10 @@ def _command(leaf: Leaf) -> str:
     return f"shim ({leaf.process.comm})" if leaf.part == "shim" else leaf.process.command
 
 
-def _state(process: Process) -> tuple[str, str]:
+def _state(process: Process, frozen: bool) -> tuple[str, str]:
+    """Sign and words, and their role. The freezer's own word says more than the letter's (D)."""
+    if frozen:
+        return f"{G.pause} {process.state} frozen", "pressure"
     role = "pressure" if process.state in "DTt" else "dead" if process.is_zombie else "calm"
     sign = {"Z": G.bad, "R": G.run, "T": G.pause, "t": G.pause}.get(process.state, " ")
     return f"{sign} {process.state} {process.state_word}", role

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from lab.snapshot import Happening, Row, View
+from lab.snapshot import Effect, Happening, Row, View
 from lab.widgets import cgroups, hood, lifecycle, mounts, namespaces, processes
 from lab.widgets.cause import card, cause
-from lab.widgets.line import laid_out, width_of
+from lab.widgets.line import Line, laid_out, width_of
+from tests.lab.conftest import usage
 
 PANES = (cgroups, namespaces, mounts, lifecycle, processes, hood)
 
@@ -92,6 +93,50 @@ def test_pid_1_with_a_handler_says_so(view, shown):
     caught = replace(leaf, process=replace(leaf.process, sig_caught=1 << 14))
     text = words(processes.lines(replace(view, processes=(caught,)), shown.host, 80, 20))
     assert "SigCgt TERM" in text
+
+
+def test_in_a_frozen_group_a_process_is_frozen_and_not_uninterruptible(view, shown):
+    leaf = view.processes[1]
+    held = replace(leaf, process=replace(leaf.process, state="D"))
+    paused = replace(view, row=replace(view.row, status="paused"), remembered=False,
+                     processes=(view.processes[0], held))
+    text = words(processes.lines(paused, shown.host, 80, 20))
+    assert "‖ D frozen" in text and "uninterruptible" not in text
+    waits = replace(paused, row=replace(view.row, status="running"))
+    row = next(row for row in processes.lines(waits, shown.host, 80, 20) if "hog" in row.text)
+    assert "D uninterruptible 1.0M" in row.text and len(row.text) <= 80
+
+
+def test_without_a_limit_there_is_no_bar_that_could_look_full(view, shown):
+    free = usage(**{"memory.max": "max", "cpu.max": "max 100000"})
+    for height in (9, 24):
+        rows = cgroups.lines(replace(view, usage=free), shown.host, 80, height)
+        texts = [row.text for row in rows if row.text.split()[:1] in (
+            ["memory.current"], ["cpu.stat"])]
+        assert len(texts) == 2 and not any("▕" in text or "█" in text for text in texts)
+        assert "no limit: max" in texts[0] and "CPU, no quota" in texts[1]
+
+
+def test_no_column_is_cut_where_there_is_room_for_it(view, shown):
+    text = words(laid(cgroups.lines(view, shown.host, 62, 9), 62))
+    assert "waited 612.0 ms" in text
+    for row in laid(namespaces.lines(view, shown.host, 58, 12)[:9], 58):
+        assert "…" not in row.text
+
+
+def laid(rows, width: int) -> list[Line]:
+    """The rows as they are drawn at that width."""
+    return [Line(tuple(laid_out(row, width))) for row in rows]
+
+
+def test_making_the_group_is_preparation_and_joining_it_the_limit(view, shown):
+    made = Effect(1, "prepare", "mkdir", "mkdir(2)", {"path": "/sys/fs/cgroup/x"}, by="shim")
+    joined = Effect(9, "limit", "write_control", "write(2)",
+                    {"path": "/sys/fs/cgroup/x/cgroup.procs", "text": "1"}, by="init")
+    effects = (made, *view.effects[:2], joined)
+    text = words(hood.lines(replace(view, effects=effects), shown.host, 90, 20))
+    assert [word for word in text.split() if word in ("prepare", "isolate", "root", "limit")] == [
+        "prepare", "isolate", "root", "limit"]
 
 
 def test_the_lifecycle_is_a_machine_and_a_time_line(view, shown):

@@ -35,7 +35,8 @@ def run(root: str | None = None) -> int:
 
 def refuse() -> str:
     """Why there can be no screen here, and what to do instead; "" when there can."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # A descriptor that was closed by whoever started us is None here.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         return ("the lab needs a terminal, and standard input or output is none; "
                 "these work without: container-lab lesson list, run, ps, doctor")
     if os.environ.get("TERM", "") in ("", "dumb"):

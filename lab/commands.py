@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from typing import Any
 from textual.message import Message
 
 from lab.course import shell
+from lab.course.progress import folder
 from lab.messages import CommandEnded, CommandOutput, CommandStarted
 from runtime.errors import LabError
 
@@ -29,6 +31,26 @@ START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
 OURS = [sys.executable, "-I", "-S", START]
 # What only a shell understands; quotes and escapes shlex understands too.
 _SHELL = re.compile(r"[|&;<>$`*?~#()]")
+
+
+PROMPT = "(lab) # " if os.geteuid() == 0 else "(lab) $ "
+# The words come from the program itself, as with `docker completion bash`, asked for at each Tab.
+BASHRC = """# The lab's own shell; written anew at every start.
+PS1='(lab) \\w \\$ '
+unset HISTFILE PROMPT_COMMAND
+_docker_of_the_lab() {
+    local word
+    COMPREPLY=()
+    while IFS=$'\\t' read -r word _; do
+        case $word in
+            :0) [ ${#COMPREPLY[@]} = 0 ] && compopt -o default ;;
+            :*) ;;
+            *) COMPREPLY+=("$word") ;;
+        esac
+    done < <("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -F _docker_of_the_lab docker container-lab
+"""
 
 
 class Commands:
@@ -123,9 +145,21 @@ def environment(root: str | None) -> dict[str, str]:
         return dict(os.environ) | ({"CONTAINER_LAB_ROOT": root} if root else {})
 
 
-def shell_argv() -> list[str]:
-    """The student's own shell."""
-    return [os.environ.get("SHELL") or "/bin/sh"]
+def shell_argv(root: str | None) -> list[str]:
+    """A shell that says where one is: bash with our start-up file alone, else sh.
+
+    The user's own start-up files would put another `docker` first, or an alias in its place.
+    """
+    bash = shutil.which("bash")
+    if bash is None:
+        return ["/bin/sh", "-i"]
+    try:
+        file = folder(root) / "bashrc"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(BASHRC)
+    except (OSError, LabError):
+        return [bash, "--norc", "--noprofile", "-i"]
+    return [bash, "--noprofile", "--rcfile", str(file), "-i"]
 
 
 def inside_argv(name: str) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from textual.app import App
+from textual.filter import NoColor
 
 from lab.commands import Commands
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
@@ -45,15 +46,34 @@ class Lab(App[int]):
         self.failure = ""
         self.sampler = look_with(engine, source, lambda found: self.post_message(Sampled(found)))
         self.commands = Commands(root, self.post_message, spawner)
+        self.spawner = spawner
         for palette in PALETTES.values():
-            self.register_theme(textual_theme(palette))
+            self.register_theme(textual_theme(palette, self.no_color))
         self.theme = first_theme()
+        if self.no_color:
+            # Textual's own answer to NO_COLOR is greys on a dark ground.
+            self._filters = [NoColor()]
 
     def on_mount(self) -> None:
         from lab.screens.home import HomeScreen
 
         self.push_screen(HomeScreen())
         self.sampler.start()
+        self.screen_stands(True)
+
+    def screen_stands(self, up: bool) -> None:
+        """Tell who puts the terminal right when this program is killed."""
+        if self.spawner is not None:
+            self.spawner.screen(up)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c: Textual would name its own key; ours is another."""
+        tell = getattr(self.screen, "tell", None)
+        words = "q goes back, and from the first screen out of the lab; containers stay"
+        if tell is not None:
+            tell(words)
+        else:
+            self.notify(words, timeout=3)
 
     def look(self, name: str | None, parts: frozenset[str]) -> None:
         """Tell the sampler what is seen."""
@@ -146,6 +166,7 @@ def run_program(lab: Lab) -> int:
     try:
         lab.run()
     finally:
+        lab.screen_stands(False)
         lab.close()
     if lab.failure:
         print(f"container-lab: {lab.failure}", file=sys.stderr)

@@ -125,7 +125,7 @@ class Sampler:
             snapshot = self._read(now, changed)
         except (LabError, OSError, ValueError, KeyError) as error:
             snapshot = Snapshot(self.source.now(), self._host, self._containers,
-                                self._last.shown, f"{type(error).__name__}: {error}")
+                                self._last.shown, trouble_words(error, self.engine.root))
         same = (snapshot.containers, snapshot.shown, snapshot.host, snapshot.trouble) == (
             self._last.containers, self._last.shown, self._last.host, self._last.trouble)
         self._last = snapshot
@@ -186,6 +186,18 @@ class Sampler:
                 self._pidfd = os.pidfd_open(pid)
             except OSError:
                 self._pidfd = -1
+
+
+def trouble_words(error: Exception, root: str) -> str:
+    """Why nothing could be read, as a sentence."""
+    if isinstance(error, PermissionError):
+        return (f"the state in {root} is another user's: start the lab as that user, or with "
+                "--root and a directory of your own")
+    if isinstance(error, LabError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"read {error.filename or root}: {(error.strerror or 'failed').lower()}"
+    return f"read {root}: {type(error).__name__.lower()}: {error}"
 
 
 def stamp(path: str) -> Stamp:

@@ -7,6 +7,8 @@ when it is gone, the lab starts a fresh Python for each line, which is only slow
     lab ── seqpacket: {"argv": ["run", …], "env": {…}} + the write end of a pipe ──► spawner
     spawner ── fork: stdin /dev/null, stdout and stderr the pipe, main(argv), _exit(code)
     lab ◄── {"pid": 4213} at once, {"pid": 4213, "code": 137} at the end (on the line's own socket)
+    lab ── "up" and "down": the screen stands, or does not. An end while it stands is a killed lab,
+           whose terminal the spawner puts right (`terminal.py`)
 """
 
 from __future__ import annotations
@@ -18,10 +20,14 @@ import struct
 import sys
 from typing import NoReturn
 
+from lab.terminal import Terminal
 from runtime import documents
 from runtime.engine import launch
 from runtime.errors import LabError
 from runtime.shim.zygote import Zygote
+
+
+UP, DOWN = b"up", b"down"
 
 
 class Spawner:
@@ -34,12 +40,22 @@ class Spawner:
     def start(cls) -> Spawner:
         """Fork it. Only in a process without threads."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        terminal = Terminal.hold()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            serve(theirs)
+            serve(theirs, terminal)
         theirs.close()
+        if terminal is not None:
+            terminal.close()
         return cls(ours, pid)
+
+    def screen(self, up: bool) -> None:
+        """Say whether the screen stands, so that a killed lab's terminal is put right."""
+        try:
+            self.sock.send(UP if up else DOWN)
+        except OSError:
+            return
 
     def launch(self, argv: list[str], env: dict[str, str], output: int) -> Line:
         """Run `container-lab ARGV` with its output into the descriptor."""
@@ -89,10 +105,11 @@ class Line:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def serve(sock: socket.socket) -> NoReturn:
+def serve(sock: socket.socket, terminal: Terminal | None = None) -> NoReturn:
     """In the spawner: fork for every request, until the lab is gone."""
     import gc
 
+    up = False
     try:
         os.setsid()
         _import_everything()
@@ -107,13 +124,20 @@ def serve(sock: socket.socket) -> NoReturn:
         gc.freeze()
         while True:
             request, fds, _, _ = socket.recv_fds(sock, 1 << 20, 2)
+            if request in (UP, DOWN):
+                up = request == UP
+                continue
             if not request or len(fds) != 2:
                 break
             if os.fork() == 0:
                 sock.close()
+                if terminal is not None:
+                    terminal.close()
                 _hold(documents.parse(request), fds[0], socket.socket(fileno=fds[1]))
             for fd in fds:
                 os.close(fd)
+        if up and terminal is not None:
+            terminal.restore()
     finally:
         os._exit(0)
 

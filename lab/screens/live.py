@@ -12,7 +12,7 @@ from typing import Any
 
 from textual.app import SuspendNotSupported
 
-from lab.commands import environment, inside_argv, shell_argv
+from lab.commands import PROMPT, environment, inside_argv, shell_argv
 from lab.glyphs import G
 from lab.screens.screen import LabScreen
 from lab.snapshot import Snapshot
@@ -63,8 +63,7 @@ class LiveScreen(LabScreen):
             return "dim", ""
         role, word = view.verdict
         sign = {"calm": G.run, "pressure": G.pressure, "dead": G.bad}.get(role, G.open)
-        if word == "PAUSED":
-            sign = G.pause
+        sign = {"PAUSED": G.pause, "EXIT 0": G.done}.get(word, sign)
         return role, f"{sign} {word}"
 
     # Panes
@@ -125,7 +124,7 @@ class LiveScreen(LabScreen):
 
     def action_shell(self) -> None:
         """A shell on the host; the lab waits behind it."""
-        self._suspended(shell_argv(), "the host: docker is container-lab here")
+        self._suspended(shell_argv(self.lab.root), "the host: docker is container-lab here")
 
     def action_shell_inside(self) -> None:
         """A shell inside the container that is shown."""
@@ -137,13 +136,15 @@ class LiveScreen(LabScreen):
 
     def _suspended(self, argv: list[str], where: str) -> None:
         """Give the terminal to a shell, and take it back when that has ended."""
-        env = environment(self.lab.root)
+        env = environment(self.lab.root) | {"PS1": PROMPT}
         try:
             with self.app.suspend():
+                self.lab.screen_stands(False)
                 print(f"\n  {where}. exit or ctrl+d goes back.\n", flush=True)
                 subprocess.run(argv, env=env, check=False)
         except (SuspendNotSupported, OSError) as error:
             self.tell(f"no shell here: {error}")
+        self.lab.screen_stands(True)
         self.lab.sampler.wake()
         self.refresh(layout=True)
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import termios
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+
+from lab.sampler import trouble_words
 
 HOUSE = Path(__file__).resolve().parents[2]
 START = [sys.executable, "-I", "-S", str(HOUSE / "lab" / "start.py")]
@@ -148,6 +152,51 @@ def test_a_terminal_of_20_by_5_gets_a_sentence(terminal):
     assert "60×18" in seen and "20×5" in seen
     terminal.press("q")
     terminal.until("ended 0")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("terminal", [(80, 24)], indirect=True)
+def test_a_killed_lab_leaves_the_terminal_as_it_was(terminal):
+    terminal.until("enter open")
+    flags = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
+    assert terminal.tmux("display", "-p", "-t", "s", flags).split() == ["1", "1", "0"]
+    shell = int(terminal.tmux("display", "-p", "-t", "s", "#{pane_pid}"))
+    children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    terminal.until("ended 137")
+    deadline = time.monotonic() + 5
+    while terminal.tmux("display", "-p", "-t", "s", flags).split() != ["0", "0", "1"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pty = terminal.tmux("display", "-p", "-t", "s", "#{pane_tty}").strip()
+    with open(pty) as opened:
+        local = termios.tcgetattr(opened)[3]
+    assert local & termios.ISIG and local & termios.ECHO and local & termios.ICANON
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("terminal", [(100, 30)], indirect=True)
+def test_the_shell_says_where_one_is_and_completes(terminal):
+    terminal.until("enter open", "Linux")
+    terminal.press("f", "e")
+    terminal.until("exit or ctrl+d goes back", "(lab)")
+    terminal.press("docker vers", "Tab")
+    terminal.until("docker version")
+    terminal.press("C-c", "exit", "Enter")
+    terminal.until("no container yet")
+
+
+def test_a_closed_standard_input_is_one_sentence(tmp_path):
+    line = " ".join(START) + " <&-"
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True,
+                          env={**os.environ, "CONTAINER_LAB_ROOT": str(tmp_path)})
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "needs a terminal" in done.stderr and "isatty" not in done.stderr
+
+
+def test_anothers_state_is_a_sentence():
+    words = trouble_words(PermissionError(13, "Permission denied", "/r/containers"), "/r")
+    assert words.startswith("the state in /r is another user's") and "--root" in words
 
 
 def test_without_a_terminal_there_is_one_sentence(tmp_path):

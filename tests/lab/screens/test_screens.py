@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from textual import events
+from textual.color import Color
 
+from lab.course.loader import Course
+from lab.course.progress import Progress
 from lab.messages import CommandEnded, CommandOutput, CommandStarted, Sampled
+from lab.program import Lab
+from lab.screens.doctor import doctor_lines
 from lab.screens.free import FreeScreen
 from lab.screens.lesson import LessonScreen
 from lab.snapshot import Row, Snapshot
@@ -16,6 +22,8 @@ from lab.widgets.pane import Pane
 from runtime.inspect.facts import Item
 from runtime.inspect.layers import PathState
 from runtime.inspect.requirements import Requirement
+from runtime.inspect.source import Recording
+from tests.lab.conftest import StillSampler
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 
@@ -686,6 +694,69 @@ def test_both_themes_and_no_colour(lab, shown):
         assert lab.theme != before
         await settle(pilot)
         assert "root · Linux" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_no_colour_means_the_terminals_own_two(engine, tmp_path, monkeypatch, shown):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(Lab, "examine", lambda self: None)
+    root = str(tmp_path)
+    lab = Lab(engine, Recording({}), root, Course.load(), Progress.load(root),
+              look_with=StillSampler)
+
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        segments = [segment for row in lab.screen._compositor.render_strips()
+                    for segment in row.apply_filter(lab.get_line_filters()[0], Color(0, 0, 0))]
+        colours = {part.name for segment in segments if segment.style
+                   for part in (segment.style.color, segment.style.bgcolor) if part}
+        assert colours <= {"default"}
+        oom = next(segment for segment in segments if "OOM" in segment.text)
+        assert oom.style.reverse and oom.style.bold
+        assert len(lab.get_line_filters()) == 1
+
+    run(story, lab, (80, 24))
+
+
+def test_ctrl_c_names_the_key_that_leaves(lab, shown):
+    async def story(pilot):
+        await open_limits(pilot, shown)
+        await pilot.press("ctrl+c")
+        await settle(pilot)
+        assert "q goes back" in text(lab) and "ctrl+q" not in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_the_doctor_wraps_and_counts_what_is_below(lab, shown):
+    kinds = [Item(kind, "ok", "can be made", group="namespaces") for kind in ("mnt", "pid")]
+    long = Item("root", "ok", "you are root (uid 0), without SYS_RESOURCE: hard limits cannot be "
+                              "raised by anything that runs in here")
+    rows = [row.text for row in doctor_lines(SimpleNamespace(items=[long, *kinds]), [], 79)]
+    assert all(len(row) <= 79 for row in rows)
+    assert " ✔ namespaces     mnt pid: can be made" in rows
+    assert rows[2].startswith(" " * 18) and rows[2].strip()
+
+    async def story(pilot):
+        await settle(pilot, shown)
+        items = [replace(long, name=f"item {number}") for number in range(20)]
+        lab.report = SimpleNamespace(items=items, unmet=lambda requires: [])
+        await pilot.press("d")
+        await settle(pilot)
+        assert "more rows below" in text(lab)
+
+    run(story, lab, (80, 24))
+
+
+def test_an_end_with_0_has_one_sign_in_the_list_and_the_title(lab, shown):
+    ended = replace(shown.shown.row, exit_code=0, oom_killed=False)
+    now = replace(shown, containers=(ended,), shown=replace(shown.shown, row=ended))
+
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, now)
+        assert text(lab).count("✔ EXIT 0") == 2
 
     run(story, lab, (80, 24))
 

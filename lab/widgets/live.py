@@ -6,6 +6,7 @@ seen is built, and `parts` tells the sampler to read no more than that.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from textual.containers import Vertical
@@ -22,7 +23,6 @@ from lab.widgets.mounts import MountsPane
 from lab.widgets.namespaces import NamespacesPane
 from lab.widgets.pane import Pane
 from lab.widgets.processes import ProcessesPane
-from lab.widgets.prose import code
 
 PANES: tuple[type[Pane], ...] = (
     CgroupsPane, NamespacesPane, MountsPane, LifecyclePane, ProcessesPane, HoodPane,
@@ -234,8 +234,9 @@ class LiveSide(Vertical):
         words, command = self.told
         stroke = Span(G.rule, "rule")
         head = Line((stroke, stroke, Span(f" {words} ", "focus")), fill=stroke)
-        rows = code(command, max(20, self.size.width), " $ ") if command else []
-        return [head, *rows[:MOST_PROOF]]
+        rows = textwrap.wrap(command, max(20, self.size.width - 4), break_on_hyphens=False)
+        return [head, *(line(Span("   " if number else " $ ", "dim"), Span(row, "code"))
+                        for number, row in enumerate(rows[:MOST_PROOF]))]
 
     def on_live_table_moved(self, event: LiveTable.Moved) -> None:
         event.stop()

@@ -191,8 +191,7 @@ class Sampler:
 def trouble_words(error: Exception, root: str) -> str:
     """Why nothing could be read, as a sentence."""
     if isinstance(error, PermissionError):
-        return (f"the state in {root} is another user's: start the lab as that user, or with "
-                "--root and a directory of your own")
+        return f"{root} is another user's: sudo container-lab, or --root DIR of your own"
     if isinstance(error, LabError):
         return str(error)
     if isinstance(error, OSError):

@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from lab import actions
+from lab.glyphs import G
 from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
 from lab.screens.live import LiveScreen
 from lab.screens.screen import TooSmall, rule, while_it_stands
@@ -89,7 +90,8 @@ class LessonScreen(LiveScreen):
             self.query_one(LessonPanel).show(self.view)
             self._mask()
             self._title()
-            self.line_of("hood-title").put([rule("Under the hood")])
+            here = self.query_one(LiveSide).pane.id == "hood-beside"
+            self.line_of("hood-title").put([rule(f"{G.here if here else ''}Under the hood")])
 
     def _mask(self) -> None:
         """While the student is to name the phases of a start, the hood does not tell them."""

@@ -82,6 +82,7 @@ class LiveScreen(LabScreen):
 
     def _select_done(self, change: Any) -> None:
         change(self.query_one(LiveSide))
+        self.paint()
         self.call_after_refresh(self.look)
 
     def action_zoom(self) -> None:

@@ -210,7 +210,8 @@ class LiveSide(Vertical):
             here = self.active == pane.KIND
             mark = G.here if here else ""
             title = SHORT.get(pane.TITLE, pane.TITLE) if short else pane.TITLE
-            spans.append(Span(f" {mark}{title} ", "focus" if here else "dim"))
+            role = "focus" if here else "text" if self.inside == pane.KIND else "dim"
+            spans.append(Span(f" {mark}{title} ", role))
             spans.append(Span(G.rule if number < len(PANES) - 1 else "", "rule"))
         name = _name(self.snapshot)
         right = (Span(f" {name} ", "strong"), Span(G.rule * 2, "rule")) if name else ()

@@ -196,7 +196,7 @@ def test_a_closed_standard_input_is_one_sentence(tmp_path):
 
 def test_anothers_state_is_a_sentence():
     words = trouble_words(PermissionError(13, "Permission denied", "/r/containers"), "/r")
-    assert words.startswith("the state in /r is another user's") and "--root" in words
+    assert words.startswith("/r is another user's: ") and "--root" in words
 
 
 def test_without_a_terminal_there_is_one_sentence(tmp_path):

@@ -297,7 +297,7 @@ def test_no_pane_is_shown_twice_and_the_hood_beside_takes_the_keys(lab, shown, s
         await settle(pilot, shown)
         assert side.pane.current is not first and side.pane.size.width
         if size[0] >= 160:
-            assert side.pane.id == "hood-beside"
+            assert side.pane.id == "hood-beside" and "▸Under the hood" in text(lab)
 
     run(story, lab, size)
 

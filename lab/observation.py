@@ -54,6 +54,8 @@ class Observation:
     def read(self, container: Any, parts: frozenset[str], now: float, changed: bool) -> View:
         """The container now: what is due, and what was seen before of the rest."""
         row = row_of(container)
+        if self.view is not None and row.started_s > self.view.row.started_s > 0:
+            self._begin_again()
         view = replace(self.view, row=row) if self.view else View(row=row)
         was_alive = self.view is not None and self.view.row.alive
         if row.alive:
@@ -66,6 +68,12 @@ class Observation:
             view = replace(view, effects=tuple(map(effect_of, self.engine.operations(row.id))))
         self.view = view
         return view
+
+    def _begin_again(self) -> None:
+        """It was started once more: what the last life had is not this one's."""
+        self.view = self._lived = self._at_kill = self._layers = None
+        self._points.clear()
+        self._due.clear()
 
     def removed(self, view: View) -> View:
         """The container's files are gone: how it ended is in the engine's events alone."""

@@ -96,6 +96,20 @@ def test_after_the_death_it_remembers_the_living(eyes, engine, tmp_path):
     assert view.why[0][0] == "the kernel"
 
 
+def test_another_start_is_another_life(engine, tmp_path):
+    engine.made.append(container(tmp_path, pid=os.getpid(), StartedAt="2026-11-24T12:00:01.0Z"))
+    seen = Observation(engine, Live())
+    first = seen.read(engine.find("tea"), ALL, 0.0, True)
+    assert first.mounts
+    engine.made[0].state.update(Status="exited", Pid=0, ExitCode=137, OOMKilled=True)
+    engine.why = lambda ref: [("the kernel", "killed hog", "memory.events oom_kill 1")]
+    assert seen.read(engine.find("tea"), ALL, 1.0, True).why
+    engine.made[0].state.update(Status="running", Pid=2 ** 22 + 1, OOMKilled=False,
+                                StartedAt="2026-11-24T12:00:09.0Z")
+    again = seen.read(engine.find("tea"), ALL, 2.0, True)
+    assert not again.mounts and not again.points and not again.why and not again.remembered
+
+
 def test_a_container_that_was_removed_keeps_its_last_view(eyes, engine, tmp_path):
     engine.made.append(container(tmp_path, pid=os.getpid()))
     eyes.look("tea", ALL)

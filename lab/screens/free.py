@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -23,11 +22,11 @@ from lab.screens.live import LiveScreen
 from lab.screens.screen import TooSmall, rule
 from lab.screens.step_state import MOST_KEPT, clean
 from lab.snapshot import Row, Snapshot
+from lab.widgets.containers import row_lines
 from lab.widgets.lesson import folded
-from lab.widgets.line import BLANK, Line, Span, fit, line, width_of
+from lab.widgets.line import BLANK, Span, line
 from lab.widgets.live import LiveSide
 from lab.widgets.live_table import LiveTable
-from lab.widgets.quantities import age
 
 FIRST_LINE = "docker run -d --name {} lab/base sleep 600"
 NAMES = ("tea", "elm", "oak", "fig", "ink", "jade", "moss", "rye")
@@ -35,47 +34,10 @@ NAMES = ("tea", "elm", "oak", "fig", "ink", "jade", "moss", "rye")
 MOST_SAID = 200
 
 
-def row_line(row: Row, width: int, here: bool, now_s: float, name_width: int = 14,
-             word_width: int = 8) -> Line:
-    """▸ ink  hog 200M        ✖ 137 OOM   4 s. The command has what the other columns leave."""
-    sign, word, role = state_of(row)
-    since = row.finished_s if row.dead else row.started_s or row.created_s
-    right = [Span(f" {sign} {word:<{word_width}}", role), Span(f"{age(now_s - since):>5} ", "dim")]
-    room = max(6, width - 3 - name_width - width_of(right) - 1)
-    return line(
-        Span(f" {G.here if here else ' '} ", "focus"),
-        Span(fit(row.name, name_width), "strong" if here else "text"),
-        Span(fit(f" {row.command}", room), "dim"), right=right,
-    )
-
-
-def row_lines(rows: Sequence[Row], width: int, chosen: str, now_s: float) -> list[Line]:
-    """The list: its columns are as wide as what stands in them."""
-    name_width = min(24, max(4, *(cell_len(row.name) for row in rows), 0))
-    word_width = max(3, *(len(state_of(row)[1]) for row in rows), 0)
-    return [row_line(row, width, row.name == chosen, now_s, name_width, word_width)
-            for row in rows]
-
-
 def free_name(taken: Collection[str]) -> str:
     """A name that no container has yet: tea, elm, …, and then tea2."""
     return next(name for count in range(1, len(taken) + 2) for word in NAMES
                 if (name := word if count == 1 else f"{word}{count}") not in taken)
-
-
-def state_of(row: Row) -> tuple[str, str, str]:
-    """(sign, word, role) of a container in the list."""
-    if row.status == "running":
-        return G.run, "RUN", "calm"
-    if row.status == "paused":
-        return G.pause, "PAUSED", "pressure"
-    if row.dead and row.oom_killed:
-        return G.bad, f"{row.exit_code} OOM", "dead"
-    if row.dead:
-        if not row.exit_code:
-            return G.done, "EXIT 0", "dim"
-        return G.bad, f"EXIT {row.exit_code}", "dead"
-    return G.open, row.status.upper(), "dim"
 
 
 class FreeScreen(LiveScreen):

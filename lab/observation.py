@@ -31,7 +31,7 @@ VERDICT_FILES = ("cpu.stat", "cpu.max", "memory.events", "memory.current", "memo
 PANE_FILES = tuple(name for name in FILES if name not in (
     "memory.stat", "cgroup.procs", "io.max", "cpu.pressure", "io.pressure", "memory.swap.current"))
 MOST_CHANGES = 200
-# The evidence's words for a signal that we were asked to send, and how long after the event it is
+# The evidence's words for a signal that we were asked to send, and how far from the event it is
 # written down at most.
 SENT = ("kill", "stop", "stop-kill")
 ONE_ACT_S = 0.5
@@ -262,7 +262,7 @@ def effect_of(data: Mapping[str, Any]) -> Effect:
 
 
 def told_once(events: Sequence[Happening], evidence: Sequence[Happening]) -> tuple[Happening, ...]:
-    """Both in the order of time; a signal that we sent stands in both, and is told once.
+    """Both in the order of time; what we did ourselves stands in both, and is told once.
 
     Docker's word for it is `kill`, also when a stop sent it; which of the two is the evidence's.
     """
@@ -280,10 +280,14 @@ def told_once(events: Sequence[Happening], evidence: Sequence[Happening]) -> tup
 
 
 def _same_act(event: Happening, evidence: Happening) -> bool:
-    """Whether the engine's event and its line in the evidence are one signal, asked for once."""
-    return (event.what == "kill" and evidence.who == "engine" and evidence.what in SENT
-            and event.detail == evidence.detail
-            and 0 <= evidence.time_s - event.time_s < ONE_ACT_S)
+    """Whether the engine's event and a line of the evidence are one act, asked for once."""
+    if abs(evidence.time_s - event.time_s) > ONE_ACT_S or evidence.who == "kernel":
+        return False
+    if evidence.what in SENT:
+        return event.what == "kill" and event.detail == evidence.detail
+    if evidence.what == "exec":
+        return event.what.startswith("exec_start")
+    return evidence.what == event.what
 
 
 def from_event(event: Mapping[str, Any]) -> Happening:

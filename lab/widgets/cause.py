@@ -16,7 +16,7 @@ from lab.widgets.quantities import clock, exit_words, fraction
 
 # What the engine tells of every container is not a cause of its death; the end is said last.
 ORDINARY = frozenset({"create", "attach", "start", "started", "resize", "exec", "exec_create",
-                      "exec_start", "exec_die", "destroy", "stop", "unpause", "thaw", "oom",
+                      "exec_start", "exec_die", "destroy", "stop", "pause", "unpause", "oom",
                       "exited", "die"})
 
 

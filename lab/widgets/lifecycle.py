@@ -77,7 +77,7 @@ class LifecyclePane(Pane):
 
     def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:
         rows = lines(view, host, width, height)
-        if len(view.happenings) != self._count:
+        if len(view.happenings) != self._count and height:
             # Something new: show the end, where it stands. Between news, scrolling is the user's.
             self._count = len(view.happenings)
             self.top = max(0, len(rows) - height)

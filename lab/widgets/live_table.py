@@ -53,6 +53,7 @@ class LiveTable(Widget):
         self.cursor = -1
         self.shows_cursor = False
         self._stood_on: tuple[str, str, str] | None = None
+        self._height = 0
         self._values: dict[str, str] = {}
         self._bright: dict[str, float] = {}
         self._fading: Timer | None = None
@@ -79,8 +80,10 @@ class LiveTable(Widget):
     def on_resize(self, event: events.Resize) -> None:
         # The same lines have another shape at another width: everything is painted again.
         self.rows = [] if type(self).build is not LiveTable.build else self.rows
+        seen = self.top <= self.cursor < self.top + self._height
+        self._height = event.size.height
         self.rebuild()
-        if self.shows_cursor and self.cursor >= 0:
+        if self.shows_cursor and seen:
             self._reveal(self.cursor)
         self.refresh()
 
@@ -192,6 +195,10 @@ class LiveTable(Widget):
         """Move the cursor over lines that have a proof; without any, scroll."""
         stops = [number for number, row in enumerate(self.rows) if row.proof]
         if not stops:
+            self.scroll_rows(steps)
+            return
+        if self.cursor in (stops[0] if steps < 0 else stops[-1],):
+            # Beyond the last value there may be rows to read.
             self.scroll_rows(steps)
             return
         if self.cursor not in stops:

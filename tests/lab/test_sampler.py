@@ -157,12 +157,16 @@ def test_a_signal_of_ours_is_told_once_in_dockers_word():
                            "Actor": {"ID": "x", "Attributes": attributes}})
 
     events = [event("kill", 1.0, signal="15"), event("kill", 3.0, signal="9"),
+              event("pause", 5.0), event("exec_start: sh", 6.0),
               event("kill", 9.0, signal="9"), event("die", 9.1, exitCode="137")]
     evidence = [from_evidence({"time": at, "who": "engine", "what": what, "signal": number})
                 for at, what, number in ((1.001, "stop", 15), (3.001, "stop-kill", 9),
                                          (9.001, "kill", 9))]
-    assert [f"{one.what} {one.detail}" for one in told_once(events, evidence)] == [
-        "kill SIGTERM (stop)", "kill SIGKILL (stop)", "kill SIGKILL", "die exit 137"]
+    evidence += [from_evidence({"time": 4.999, "who": "shim", "what": "pause"}),
+                 from_evidence({"time": 6.001, "who": "engine", "what": "exec", "pid": 7})]
+    assert [f"{one.what} {one.detail}".strip() for one in told_once(events, evidence)] == [
+        "kill SIGTERM (stop)", "kill SIGKILL (stop)", "pause", "exec_start: sh", "kill SIGKILL",
+        "die exit 137"]
 
 
 def test_an_operation_is_kept_as_it_was_written():

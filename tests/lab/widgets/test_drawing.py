@@ -150,5 +150,9 @@ def test_the_cursor_stops_where_there_is_a_proof():
             assert app.table.current.proof == "cat 3" and app.table.top > 0
             app.table.step_cursor(-99)
             assert app.table.current.proof == "cat 0" and app.table.top == 0
+            app.table.put([proven[0], *(line(f" row {n}") for n in range(9))])
+            app.table.step_cursor(1)
+            app.table.step_cursor(1)
+            assert app.table.current.proof == "cat 0" and app.table.top == 2
 
     asyncio.run(story())

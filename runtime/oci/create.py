@@ -116,8 +116,13 @@ class Init:
 
 
 def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
-           born: Callable[[Init], None] | None = None) -> Init:
-    """Make the group and the first process; `born` is told of it before it does anything else."""
+           born: Callable[[Init], None] | None = None,
+           grouped: Callable[[], None] | None = None) -> Init:
+    """Make the group and the first process.
+
+    `grouped` is told when the group is there and empty, `born` when the first process is there and
+    has done nothing yet.
+    """
     plan.record = os.memfd_create("operations", os.MFD_CLOEXEC)
     recorder = Recorder("shim")
     if plan.gate:
@@ -134,6 +139,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
             group.create()
             made = group
             group.apply((plan.spec.get("linux") or {}).get("resources") or {})
+            if grouped is not None:
+                grouped()
         init = clone_init(plan, group, stdio, recorder)
         if born is not None:
             born(init)

@@ -120,7 +120,8 @@ class Shim:
         terminal = bool(plan.process.get("terminal"))
         stdio = self.streams.open_null() if terminal else \
             self.streams.open_pipes(request.get("stdin", False))
-        self.init = oci.create(plan, self.group, stdio, request["cache"], self.born)
+        self.init = oci.create(plan, self.group, stdio, request["cache"], self.born,
+                               self.watch_oom)
         try:
             self.streams.close_ends()
             if self.init.master is not None:
@@ -142,14 +143,16 @@ class Shim:
             self.evidence.note("shim", "warning", text=warning)
         self.records.operations(self.init.birth_certificate())
 
+    def watch_oom(self) -> None:
+        """Before anything is inside: an OOM kill in its first moments must not be missed."""
+        self.oom = self.group.watch_oom()
+
     def born(self, init: oci.Init) -> None:
         """The first process exists, and has done nothing yet.
 
         What the start needs of us beside it is done here, while it makes itself a container on the
-        other CPU: the log, the notice of OOM kills.
+        other CPU: the log.
         """
-        # Before its program can run: an OOM kill in its first moments must not be missed.
-        self.oom = self.group.watch_oom()
         # Nobody steps through this start, so init need not wait for our word between the steps.
         if not self.request.get("gate"):
             init.release()

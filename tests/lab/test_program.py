@@ -113,7 +113,8 @@ def test_a_student_sees_the_kernel_throttle_and_kill(terminal):
     terminal.press("n")
     terminal.until("step 6 of 12", "hog 200M")
     terminal.press("r")
-    seen = terminal.until("✖ OOM", "oom_kill 1", "137", "oom_kill 0→1", "the kernel said", "exit 137\n")
+    seen = terminal.until("✖ OOM", "oom_kill 1", "137", "oom_kill 0→1", "the kernel said",
+                          "exit 137\n")
     assert seen.splitlines()[-2].endswith("exit 137")
     terminal.press("w")
     terminal.until("is dead. Why?", "128 + 9")

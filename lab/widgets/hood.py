@@ -22,7 +22,7 @@ from lab.widgets.quantities import duration
 
 # What each phase is for, in the words the course uses.
 GOALS = {
-    "prepare": "the shim makes ready what only the host can give: the group, its numbers",
+    "prepare": "the shim makes ready what only the host can give",
     "isolate": "namespaces of its own",
     "root": "a file system of its own, the host's let go",
     "limit": "into its cgroup",
@@ -43,15 +43,18 @@ def lines(view: View, host: Host, width: int, height: int, masked: bool = False)
                      Span(f"  {duration(total / 1000)} in the kernel", "dim")))
     for phase, group in groupby(view.effects, key=attrgetter("phase")):
         effects = list(group)
-        rows.append(_phase("?" if masked and phase != "prepare" else phase, effects))
+        rows.append(_phase("?" if masked and phase != "prepare" else phase, effects, width))
         rows += [_effect(effect, width) for effect in effects]
     return rows
 
 
-def _phase(phase: str, effects: list[Effect]) -> Line:
+def _phase(phase: str, effects: list[Effect], width: int) -> Line:
+    """The name of a phase, how many, what for, as far as there is room, and their time."""
     spent = duration(sum(effect.ns for effect in effects) / 1000)
+    head = f" {phase} {len(effects)}  "
+    goal = fit(GOALS.get(phase, ""), max(0, width - len(head) - len(spent) - 3)).rstrip()
     return line(Span(f" {phase} ", "title"), Span(f"{len(effects)}  ", "dim"),
-                Span(GOALS.get(phase, ""), "dim"), right=[Span(f"{spent} ", "dim")])
+                Span(goal, "dim"), right=[Span(f"{spent} ", "dim")])
 
 
 def _effect(effect: Effect, width: int) -> Line:

@@ -16,16 +16,22 @@ from lab.widgets.quantities import exit_words, size
 from runtime.inspect.processes import Process, caught_signals
 
 
-# The longest state is ` ‖ D uninterruptible`, with a space behind it.
-STATE_WIDTH = 21
+# The column of the states is as wide as `  S sleeping`; only for longer ones it is wider.
+STATE_WIDTH = 14
+GONE = "gone"
+# Below this width the pids have a narrow column, so that the command has a wider one.
+NARROW = 70
 
 
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     """The rows of the pane."""
-    rows = [header((" on the host", 14), ("inside", 8), ("process", 30))]
-    gone = view.remembered
-    for leaf in view.processes:
-        rows.append(_row(leaf, width, gone, view.row.status == "paused"))
+    narrow = width < NARROW
+    rows = [header((" host", 8) if narrow else (" on the host", 14), ("inside", 8),
+                   ("process", 30))]
+    states = [_state_of(leaf, view) for leaf in view.processes]
+    state_width = max(STATE_WIDTH, *(len(words) + 2 for words, _ in states), 0)
+    for leaf, state in zip(view.processes, states):
+        rows.append(_row(leaf, width, state, state_width))
         rows += _signals(leaf, width)
     if not view.processes and not view.row.dead:
         rows.append(line(Span(" no process yet: created means directories and mounts, no pid",
@@ -33,16 +39,17 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     return rows + _end(view)
 
 
-def _row(leaf: Leaf, width: int, gone: bool, frozen: bool) -> Line:
+def _row(leaf: Leaf, width: int, state: tuple[str, str], state_width: int) -> Line:
     process, status = leaf.process, f"/proc/{leaf.process.pid}/status"
     branch = "" if not leaf.depth else "  " * (leaf.depth - 1) + f"{G.last}{G.rule} "
     inside = str(process.inner_pid) if len(process.ns_pids) > 1 else G.dot
-    words = fit(branch + _command(leaf), max(16, min(60, width - 30 - STATE_WIDTH)))
-    state = ("gone", "dim") if gone else _state(process, frozen and leaf.part != "shim")
+    pid_width = 7 if width < NARROW else 13
+    words = fit(branch + _command(leaf), max(16, min(60, width - pid_width - 17 - state_width)))
+    gone = state[0] == GONE
     role = "strong" if leaf.part == "init" else "dim" if leaf.part == "shim" else "text"
     return line(
-        Span(f" {process.pid:<13}", "text"), Span(f"{inside:<8}", "strong"), Span(words, role),
-        Span(fit(f" {state[0]}", STATE_WIDTH), state[1], f"state:{process.pid}"),
+        Span(f" {process.pid:<{pid_width}}", "text"), Span(f"{inside:<8}", "strong"), Span(words, role),
+        Span(fit(f" {state[0]}", state_width), state[1], f"state:{process.pid}"),
         Span("" if gone or leaf.part == "shim" else size(process.rss_bytes), "dim"),
         source=status, proof=f"grep -E 'State|NSpid|Sig' {status}",
     )
@@ -52,9 +59,12 @@ def _command(leaf: Leaf) -> str:
     return f"shim ({leaf.process.comm})" if leaf.part == "shim" else leaf.process.command
 
 
-def _state(process: Process, frozen: bool) -> tuple[str, str]:
+def _state_of(leaf: Leaf, view: View) -> tuple[str, str]:
     """Sign and words, and their role. The freezer's own word says more than the letter's (D)."""
-    if frozen:
+    process = leaf.process
+    if view.remembered:
+        return GONE, "dim"
+    if view.row.status == "paused" and leaf.part != "shim":
         return f"{G.pause} {process.state} frozen", "pressure"
     role = "pressure" if process.state in "DTt" else "dead" if process.is_zombie else "calm"
     sign = {"Z": G.bad, "R": G.run, "T": G.pause, "t": G.pause}.get(process.state, " ")

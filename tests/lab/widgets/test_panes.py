@@ -105,6 +105,8 @@ def test_in_a_frozen_group_a_process_is_frozen_and_not_uninterruptible(view, sho
     waits = replace(paused, row=replace(view.row, status="running"))
     row = next(row for row in processes.lines(waits, shown.host, 80, 20) if "hog" in row.text)
     assert "D uninterruptible 1.0M" in row.text and len(row.text) <= 80
+    narrow = words(processes.lines(waits, shown.host, 62, 20))
+    assert "└─ hog 200M" in narrow and "uninterruptible 1.0M" in narrow
 
 
 def test_without_a_limit_there_is_no_bar_that_could_look_full(view, shown):

@@ -13,7 +13,7 @@ from lab.snapshot import Host, Leaf, View
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.pane import Pane, header
 from lab.widgets.quantities import exit_words, size
-from runtime.inspect.processes import Process, caught_signals
+from runtime.inspect.processes import caught_signals
 
 
 # The column of the states is as wide as `  S sleeping`; only for longer ones it is wider.
@@ -48,7 +48,8 @@ def _row(leaf: Leaf, width: int, state: tuple[str, str], state_width: int) -> Li
     gone = state[0] == GONE
     role = "strong" if leaf.part == "init" else "dim" if leaf.part == "shim" else "text"
     return line(
-        Span(f" {process.pid:<{pid_width}}", "text"), Span(f"{inside:<8}", "strong"), Span(words, role),
+        Span(f" {process.pid:<{pid_width}}", "text"), Span(f"{inside:<8}", "strong"),
+        Span(words, role),
         Span(fit(f" {state[0]}", state_width), state[1], f"state:{process.pid}"),
         Span("" if gone or leaf.part == "shim" else size(process.rss_bytes), "dim"),
         source=status, proof=f"grep -E 'State|NSpid|Sig' {status}",

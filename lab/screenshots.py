@@ -79,7 +79,9 @@ class Studio:
 
 def self_contained(picture: str) -> str:
     """The picture without fonts from elsewhere: a README must not fetch anything."""
-    return re.sub(r"@font-face\s*\{[^}]*\}", "", picture)
+    picture = re.sub(r"@font-face\s*\{[^}]*\}", "", picture)
+    # Some viewers drop a space at the start of a text, and words would touch.
+    return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
 async def limits(studio: Studio) -> None:

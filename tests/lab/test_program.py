@@ -31,7 +31,9 @@ class Terminal:
     def __init__(self, root: str, columns: int, rows: int) -> None:
         self.server = f"lab{os.getpid()}"
         self.env = {**os.environ, "CONTAINER_LAB_ROOT": root}
-        self.env.pop("TMUX", None)
+        # A size that the caller's shell exports would count for more than the terminal's own.
+        for name in ("TMUX", "COLUMNS", "LINES"):
+            self.env.pop(name, None)
         line = " ".join(START) + "; echo ended $?; sleep 600"
         self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "s",
                   "-x", str(columns), "-y", str(rows), line)

@@ -149,6 +149,10 @@ class FreeScreen(LiveScreen):
         self._move(1)
 
     def _move(self, steps: int) -> None:
+        """Over the containers; over the values of the pane when that has the whole screen."""
+        if self.has_class("-zoomed"):
+            self.query_one(LiveSide).step_cursor(steps)
+            return
         names = [row.name for row in self.rows]
         if names:
             place = names.index(self.chosen) if self.chosen in names else 0

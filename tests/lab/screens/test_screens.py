@@ -598,6 +598,20 @@ def test_every_row_of_an_output_can_be_read(lab, shown):
     run(story, lab, (80, 24))
 
 
+def test_a_zoomed_pane_has_the_arrows(lab, shown):
+    async def story(pilot):
+        await pilot.press("f")
+        await settle(pilot, many(shown))
+        await pilot.press("z", "down", "down")
+        await settle(pilot, many(shown))
+        assert "▸cpu.stat" in text(lab) and lab.screen.chosen == "ink"
+        await pilot.press("escape", "down")
+        await settle(pilot)
+        assert lab.screen.chosen == "c0"
+
+    run(story, lab, (80, 24))
+
+
 def test_a_filter_moves_the_panes_with_the_list(lab, shown):
     async def story(pilot):
         await pilot.press("f")

@@ -31,8 +31,8 @@ ON_CONTAINERS = ("start", "attach", "stop", "kill", "pause", "unpause", "restart
                  "container inspect")
 FILES, NO_FILES = ":0", ":4"
 
-BASH = """# bash completion of @
-_@_complete() {
+BASH = """# bash completion of PROGRAM
+_PROGRAM_complete() {
     local line words=("${COMP_WORDS[@]:1:COMP_CWORD}")
     COMPREPLY=()
     while IFS=$'\\t' read -r line _; do
@@ -43,11 +43,11 @@ _@_complete() {
         esac
     done < <("${COMP_WORDS[0]}" __complete -- "${words[@]}" 2>/dev/null)
 }
-complete -F _@_complete @
+complete -F _PROGRAM_complete PROGRAM
 """
-ZSH = """#compdef @
-# zsh completion of @
-_@() {
+ZSH = """#compdef PROGRAM
+# zsh completion of PROGRAM
+_PROGRAM() {
     local line; local -a found
     for line in "${(@f)$(${words[1]} __complete -- ${words[2,CURRENT]} 2>/dev/null)}"; do
         case $line in
@@ -56,12 +56,12 @@ _@() {
             *) found+=("${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}") ;;
         esac
     done
-    (( ${#found} )) && _describe '@' found
+    (( ${#found} )) && _describe 'PROGRAM' found
 }
-compdef _@ @
+compdef _PROGRAM PROGRAM
 """
-FISH = """# fish completion of @
-function __@_complete
+FISH = """# fish completion of PROGRAM
+function __PROGRAM_complete
     set -l words (commandline -opc)
     set -l found ($words[1] __complete -- $words[2..-1] (commandline -ct) 2>/dev/null)
     if test (count $found) = 1; and test "$found[1]" = ":0"
@@ -71,7 +71,7 @@ function __@_complete
         string match -q -- ':*' $line; or echo $line
     end
 end
-complete -c @ -f -a '(__@_complete)'
+complete -c PROGRAM -f -a '(__PROGRAM_complete)'
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
@@ -80,7 +80,7 @@ def completion(session: Session, given: Options, words: list[str]) -> int:
     """`completion bash|zsh|fish`: a script for `source`."""
     if words[0] not in SCRIPTS:
         raise ClientError(f"no completion for {words[0]} (there is one for bash, fish and zsh)")
-    session.say(SCRIPTS[words[0]].replace("@", session.program), end="")
+    session.say(SCRIPTS[words[0]].replace("PROGRAM", session.program), end="")
     return 0
 
 

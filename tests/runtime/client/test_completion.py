@@ -45,10 +45,12 @@ def test_the_script_is_good_in_its_shell(lab: Callable[..., Any], shell: str,
 def test_bash_really_completes(lab: Callable[..., Any], tmp_path: Path) -> None:
     """The script in a bash, with a program of the right name that answers as __complete does."""
     program = tmp_path / "docker"
-    program.write_text("#!/bin/sh\nprintf 'start\\tStart it\\nstop\\tStop it\\n:4\\n'\n")
+    program.write_text(f"#!/bin/sh\necho \"$*\" > {tmp_path}/asked\n"
+                       "printf 'start\\tStart it\\nstop\\tStop it\\n:4\\n'\n")
     program.chmod(0o755)
     (tmp_path / "script").write_text(lab("completion", "bash").out)
-    asked = (f"source {tmp_path}/script; COMP_WORDS=({program} st); COMP_CWORD=1; "
+    asked = (f"source {tmp_path}/script; COMP_WORDS=({program} container st); COMP_CWORD=2; "
              "_docker_complete; echo ${COMPREPLY[*]}")
     answer = subprocess.run(["bash", "-c", asked], capture_output=True, text=True)
     assert answer.stdout == "start stop\n", answer.stderr
+    assert (tmp_path / "asked").read_text() == "__complete -- container st\n"

@@ -1,4 +1,4 @@
-"""The pack of a start's modules: the same modules as without it, and never older than the source."""
+"""The pack of a start: the same modules as without it, and never older than the source."""
 
 from __future__ import annotations
 

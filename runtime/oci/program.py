@@ -12,14 +12,15 @@ import os
 import stat
 
 from runtime.errors import Denied, NotFound
-from runtime.kernel import files, limits
+from runtime.kernel import files, limits, processes
 from runtime.oci.mounts import target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NOT_OURS = (_signal.SIGKILL, _signal.SIGSTOP, 32, 33)
+LIBRARY_SIGNALS = (32, 33)
+NOT_OURS = (_signal.SIGKILL, _signal.SIGSTOP, *LIBRARY_SIGNALS)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,9 +33,12 @@ def reset_signals() -> None:
     """
     _signal.pthread_sigmask(_signal.SIG_SETMASK, [])
     for number in range(1, _signal.NSIG):
-        # None: set by C, so Python does not know to what. 32 and 33 are the C library's own.
+        # None: set by C, so Python does not know to what.
         if number not in NOT_OURS and _signal.getsignal(number) != _signal.SIG_DFL:
             _signal.signal(number, _signal.SIG_DFL)
+    # The C library's own, which make (by posix_spawn) hands on ignored.
+    for number in LIBRARY_SIGNALS:
+        processes.reset_signal(number)
 
 
 def set_limits(process: dict[str, Any]) -> None:

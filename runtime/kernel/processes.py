@@ -90,15 +90,6 @@ def close_others(keep: list[int]) -> None:
     os.closerange(first, 1 << 20)
 
 
-def reset_signal(signal: int) -> None:
-    """SIG_DFL for one of the C library's own signals (32, 33), which its signal() refuses.
-
-    A struct sigaction of the kernel that is all zero says just that. rt_sigaction(2), nptl(7)
-    """
-    check(syscall(number("rt_sigaction"), int_(signal), foreign.buffer(32), void_p(None), ulong(8)),
-          "rt_sigaction", str(signal))
-
-
 @operation("execve(2)")
 def execve(path: str, arguments: list[str], environment: dict[str, str]) -> None:
     """Become the program. Returns only by raising KernelError. execve(2)"""

@@ -12,7 +12,7 @@ import os
 import stat
 
 from runtime.errors import Denied, NotFound
-from runtime.kernel import files, limits, processes
+from runtime.kernel import files, limits
 from runtime.oci.mounts import target
 
 TYPE_CHECKING = False
@@ -36,9 +36,6 @@ def reset_signals() -> None:
         # None: set by C, so Python does not know to what.
         if number not in NOT_OURS and _signal.getsignal(number) != _signal.SIG_DFL:
             _signal.signal(number, _signal.SIG_DFL)
-    # The C library's own, which make (by posix_spawn) hands on ignored.
-    for number in LIBRARY_SIGNALS:
-        processes.reset_signal(number)
 
 
 def set_limits(process: dict[str, Any]) -> None:

@@ -30,9 +30,9 @@ libc.sethostname.argtypes = (char_p, foreign.c_size_t)
 libc.setdomainname.argtypes = (char_p, foreign.c_size_t)
 
 NUMBERS = {
-    "x86_64": {"rt_sigaction": 13, "pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317,
+    "x86_64": {"pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317,
                "bpf": 321, "keyctl": 250},
-    "aarch64": {"rt_sigaction": 134, "pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277,
+    "aarch64": {"pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277,
                 "bpf": 280, "keyctl": 219},
 }
 MACHINE = os.uname().machine

@@ -146,7 +146,7 @@ class Engine:
 
     def operations(self, reference: str) -> list[dict[str, Any]]:
         """The birth certificate: every kernel effect of the last start."""
-        return lifecycle.lines(self.find(reference), "operations.jsonl")
+        return lifecycle.operations(self.find(reference))
 
     def evidence(self, reference: str) -> list[dict[str, Any]]:
         """What shim and kernel saw of the last run."""

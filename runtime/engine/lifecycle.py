@@ -9,6 +9,7 @@ Runs in the engine. The shim does what has to do with processes; here is who may
 
 from __future__ import annotations
 
+import os
 import time
 
 from runtime import documents
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runtime.engine.engine import Engine
 
 KILL_PATIENCE_S = 10.0
+FILM_PATIENCE_S = 1.0
 
 
 # ------------------------------------------------------------------ while it runs
@@ -231,6 +233,16 @@ def prune(engine: Engine) -> tuple[list[str], int]:
 def lines(container: Container, name: str) -> list[dict[str, Any]]:
     """A file of JSON lines in its directory."""
     return documents.read_lines(f"{container.directory}/{name}")
+
+
+def operations(container: Container) -> list[dict[str, Any]]:
+    """The birth certificate. The shim writes it a few milliseconds after the start was told."""
+    path = f"{container.directory}/operations.jsonl"
+    deadline = time.monotonic() + FILM_PATIENCE_S
+    while container.status == "running" and not os.path.exists(path) \
+            and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return lines(container, "operations.jsonl")
 
 
 def last_cgroup(container: Container) -> dict[str, dict[str, str]]:

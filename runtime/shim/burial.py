@@ -39,7 +39,8 @@ def bury(shim: Shim) -> None:
         execs.end(shim, process, streams)
     execs.let_go(shim, now=True)
     shim.streams.drain(execs.DRAIN_PATIENCE_S)
-    kept = stats.last_words(shim.group.path)
+    keeps = not shim.request.get("remove")
+    kept = stats.last_words(shim.group.path) if keeps else {}
     remove_group(shim)
     shim.state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0,
                       ExitCode=code, Signal=signal, OOMKilled=shim.evidence.oom_kills > 0,
@@ -48,10 +49,11 @@ def bury(shim: Shim) -> None:
     if shim.log is not None:
         shim.log.close()
     shim.close_listener()
-    if shim.request.get("remove"):
+    if not keeps:
         shim.records.event("die", exitCode=str(code))
         remove_everything(shim)
     else:
+        shim.write_film()
         shim.records.write("last-cgroup.json", kept)
         shim.records.state(shim.state)
         shim.records.event("die", exitCode=str(code))

@@ -30,6 +30,9 @@ def docker_line(asked: Mapping[str, Any]) -> str:
     for bind in host.get("Binds") or []:
         words += ["-v", str(bind)]
     words += ["--user", str(config["User"])] if config.get("User") else []
+    own = host.get("ContainerLab") or {}
+    words += ["--without", ",".join(own["Without"])] if own.get("Without") else []
+    words += ["--unsafe"] if own.get("Unsafe") else []
     words.append(str(config.get("Image", "")))
     words += [str(word) for word in config.get("Cmd") or []]
     return " ".join(shlex.quote(word) for word in words)

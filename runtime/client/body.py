@@ -91,6 +91,10 @@ def _host(given: Options) -> dict[str, Any]:
             host["Binds"] = binds
         if "tmpfs" in given:
             host["Tmpfs"] = mounts.tmpfs(given["tmpfs"])
+    if "without" in given or "unsafe" in given:
+        from runtime.client import without
+
+        host |= without.host_fields(given)
     if "security-opt" in given:
         host["SecurityOpt"] = [_security(option) for option in given["security-opt"]]
     return host

@@ -8,6 +8,7 @@ has its bridge, because this version builds no bridge yet.
 from __future__ import annotations
 
 from runtime.client.options import BUILT, LATER
+from runtime.client.without import UNSAFE, WITHOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ FLAGS: tuple[Flag, ...] = (
     ("tmpfs", "", "list", BUILT, "Mount a tmpfs directory"),
     ("tty", "t", "bool", BUILT, "Allocate a pseudo-TTY"),
     ("ulimit", "", "ulimit", BUILT, "Ulimit options (default [])"),
+    UNSAFE,
     ("use-api-socket", "", "bool", LATER, ""),
     ("user", "u", "string", BUILT, "Username or UID (format: <name|uid>[:<group|gid>])"),
     ("userns", "", "string", BUILT, 'User namespace to use: "host"'),
@@ -129,6 +131,7 @@ FLAGS: tuple[Flag, ...] = (
     ("volume", "v", "list", BUILT, "Bind mount a volume (a path of the host)"),
     ("volume-driver", "", "string", LATER, ""),
     ("volumes-from", "", "list", LATER, ""),
+    WITHOUT,
     ("workdir", "w", "string", BUILT, "Working directory inside the container"),
 )
 

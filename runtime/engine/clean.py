@@ -12,7 +12,7 @@ import os
 from runtime.cgroup import cgroup
 from runtime.engine import connection, containers, ledger, repair, store
 from runtime.errors import LabError
-from runtime.kernel import processes
+from runtime.kernel import processes, unmount
 from runtime.shim import removal
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ def clean(places: Places) -> list[str]:
     for path in groups(places):
         done += remove_group(path)
     for ident in store.idents(places):
+        done += unmount_root(places.container(ident))
         done += remove_path(places.container(ident), f"container {ident[:12]}")
     if os.path.isdir(places.run):
         done += remove_path(places.run, "")
@@ -85,6 +86,15 @@ def remove_group(path: str) -> list[str]:
     except (LabError, OSError) as error:
         return [f"could not remove control group {path}: {error}"]
     return [f"removed control group {path}"]
+
+
+def unmount_root(directory: str) -> list[str]:
+    """What `--without mount` has left in the host's own mount table, if its shim was killed."""
+    try:
+        count = unmount.detach_all(f"{directory}/rootfs")
+    except LabError as error:
+        return [f"could not unmount {directory}/rootfs: {error}"]
+    return [f"unmounted {directory}/rootfs"] if count else []
 
 
 def remove_path(path: str, what: str) -> list[str]:

@@ -89,14 +89,27 @@ def describe_wish(ident: str, image: Image, body: dict[str, Any]) -> dict[str, A
     config["Labels"] = {**(given.get("Labels") or {}), **(body.get("Labels") or {})}
     host = dict(body.get("HostConfig") or {})
     if not config.get("Hostname"):
-        config["Hostname"] = os.uname().nodename if "host" in (
-            host.get("UTSMode"), host.get("NetworkMode")) else ident[:12]
+        config["Hostname"] = os.uname().nodename if has_hosts_name(host) else ident[:12]
     command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
     if not command:
         raise Invalid("no command specified")
     return {"Id": ident, "Created": rfc3339(time.time_ns()), "Path": command[0],
             "Args": command[1:], "Image": image.id, "Config": config, "HostConfig": host,
             "Layers": image.layers}
+
+
+def has_hosts_name(host: dict[str, Any]) -> bool:
+    """Is the container in the host's UTS namespace, or (as Docker has it) in its network?"""
+    if "host" in (host.get("UTSMode"), host.get("NetworkMode")):
+        return True
+    return bool(host.get("ContainerLab")) and "uts" in ablation().wished(host)
+
+
+def ablation() -> Any:
+    """The module that knows of parts left out; an ordinary container does not need it."""
+    from runtime.engine import ablation as module
+
+    return module
 
 
 def check(config: dict[str, Any]) -> None:
@@ -123,6 +136,8 @@ def check(config: dict[str, Any]) -> None:
         seen.add(destination)
     if wanted.get("StopSignal"):
         signals.number(wanted["StopSignal"])
+    if host.get("ContainerLab"):
+        ablation().check(wanted, host)
     check_built(host)
 
 

@@ -87,6 +87,8 @@ def host_config(host: dict[str, Any]) -> dict[str, Any]:
     made = {**HOST, **given, "MemorySwap": resources.swap_limit(host),
             "MaskedPaths": None if privileged else defaults.MASKED_PATHS,
             "ReadonlyPaths": None if privileged else defaults.READONLY_PATHS}
+    if "masks" in ((host.get("ContainerLab") or {}).get("Without") or []):
+        made["MaskedPaths"] = made["ReadonlyPaths"] = []
     for field in ("CapAdd", "CapDrop"):
         if made[field]:
             made[field] = sorted(spec.capability_names(host, field))

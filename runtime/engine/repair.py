@@ -15,7 +15,7 @@ from runtime import documents
 from runtime.cgroup import cgroup, stats
 from runtime.engine import connection, events, ledger, names, store
 from runtime.errors import KernelError, LabError
-from runtime.kernel import processes
+from runtime.kernel import processes, unmount
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -44,6 +44,7 @@ def under_lock(container: Container) -> dict[str, Any]:
     text = kept.get("memory.events", {}).get("text", "")
     end_processes(cgroup.open_group(container.cgroup), state["Pid"], state["PidStart"])
     trouble = remove_group(container)
+    unmount.detach_all(f"{container.directory}/rootfs")
     removal.remove_tree(container.run)
     state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0, ExitCode=137,
                  Signal=9, FinishedAt=rfc3339(time.time_ns()),
@@ -101,6 +102,7 @@ def take_back(container: Container) -> None:
     end_processes(group, state["Pid"], state["PidStart"])
     if group.exists() or state["Status"] == "created":
         remove_group(container)
+    unmount.detach_all(f"{container.directory}/rootfs")
     removal.remove_tree(container.run)
 
 

@@ -52,6 +52,10 @@ def make(config: dict[str, Any], directory: str, layers: list[str]) -> dict[str,
     profile = seccomp_profile(host, capabilities)
     if profile:
         spec["linux"]["seccomp"] = profile
+    if host.get("ContainerLab"):
+        from runtime.engine import ablation
+
+        ablation.leave_out(spec, host)
     return spec
 
 

@@ -81,12 +81,22 @@ def request(engine: Engine, container: Container, gate: str | None,
         "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
         "log": container.log_path, "events": f"{engine.root}/events.jsonl",
         "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
-        "gate": gate, "attach": attached, "stdin": bool(config["Config"].get("OpenStdin")),
+        "without": without(host), "gate": gate, "attach": attached,
+        "stdin": bool(config["Config"].get("OpenStdin")),
         "stdin_once": bool(config["Config"].get("StdinOnce")),
         # The name first: one whose owner has no directory is anybody's (names.py).
         "remove": [f"{engine.root}/names/{container.name}", container.directory]
         if disposable else None,
     }
+
+
+def without(host: dict[str, Any]) -> list[str]:
+    """The parts that the runtime itself is to do without; config.json lacks the others."""
+    if not host.get("ContainerLab"):
+        return []
+    from runtime.engine import ablation
+
+    return ablation.of_the_runtime(host)
 
 
 def forget_last_run(container: Container) -> None:

@@ -17,7 +17,7 @@ import os
 from time import monotonic_ns
 
 from runtime.errors import Conflict, LabError
-from runtime.kernel import files, namespaces, processes
+from runtime.kernel import files, namespaces, processes, unmount
 from runtime.oci import init as container_init
 from runtime.oci import seccomp, sync
 from runtime.trace.operation import observe, phase
@@ -234,3 +234,5 @@ def undo(init: Init | None, group: Cgroup | None) -> None:
     if group is not None:
         group.kill()
         group.remove()
+    if init is not None and not init.plan.own_mounts:
+        unmount.detach_all(init.plan.rootfs)

@@ -87,7 +87,10 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
 
     with phase("root"):
         rootfs.prepare(plan, group)
-        rootfs.enter_rootfs(plan.rootfs)
+        if plan.pivots:
+            rootfs.enter_rootfs(plan.rootfs)
+        else:
+            rootfs.enter_by_chroot(plan.rootfs)
         if spec.get("hostname"):
             namespaces.sethostname(spec["hostname"])
         if spec.get("domainname"):

@@ -24,12 +24,13 @@ class Plan:
     """Everything init needs, in memory before it is cloned."""
 
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
-                 "filter", "filter_flags", "record", "filmed")
+                 "filter", "filter_flags", "record", "filmed", "own_mounts", "pivots")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
-                 root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None) -> None:
+                 root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None,
+                 without: tuple[str, ...] = ()) -> None:
         self.bundle, self.spec = bundle, spec
-        check(spec)
+        check(spec, host_mounts="mount" in without)
         self.process: dict[str, Any] = spec["process"]
         self.rootfs = os.path.join(bundle, spec["root"]["path"])
         self.root_mounts = root_mounts or []
@@ -38,6 +39,9 @@ class Plan:
             NAMESPACE_TYPES[entry["type"]]: entry.get("path") or None
             for entry in (spec.get("linux") or {}).get("namespaces") or []
         }
+        # Both are always so, but for who asked to see what they are for (engine/ablation.py).
+        self.own_mounts = "mnt" in self.namespaces
+        self.pivots = self.own_mounts and "pivot" not in without
         self.filter, self.filter_flags = b"", 0
         # Whether anybody keeps the operations; a gate always sees them.
         self.filmed = True
@@ -63,10 +67,13 @@ class Plan:
 
 
 def load(bundle: str, root_mounts: list[dict[str, Any]] | None = None,
-         gate: str | None = None) -> Plan:
-    """Read and judge a bundle. Raises NotFound, Invalid, Unsupported."""
+         gate: str | None = None, without: tuple[str, ...] = ()) -> Plan:
+    """Read and judge a bundle, to be started `without` "mount" or "pivot".
+
+    Raises NotFound, Invalid, Unsupported.
+    """
     try:
         spec = documents.read(os.path.join(bundle, "config.json"))
     except FileNotFoundError:
         raise Invalid(f"read the bundle {bundle}: it has no config.json") from None
-    return Plan(bundle, spec, root_mounts, gate)
+    return Plan(bundle, spec, root_mounts, gate, without)

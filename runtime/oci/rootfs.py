@@ -30,7 +30,8 @@ ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 def prepare(plan: Plan, group: Cgroup) -> None:
     """Mount the root and everything below it, at its place in the host's tree."""
-    detach_from_host(plan)
+    if plan.own_mounts:
+        detach_from_host(plan)
     if plan.root_mounts:
         for entry in plan.root_mounts:
             options = Options(entry.get("options") or [])
@@ -39,6 +40,9 @@ def prepare(plan: Plan, group: Cgroup) -> None:
     else:
         # pivot_root wants a mount point, so the directory is bound on itself.
         mounts.mount(plan.rootfs, plan.rootfs, None, mounts.Flags(MS_BIND | MS_REC))
+    if not plan.own_mounts:
+        # In the host's table: what is mounted below must not spread to those who share it.
+        mounts.mount(None, plan.rootfs, None, mounts.Flags(MS_PRIVATE | MS_REC))
     root_fd = os.open(plan.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for entry in plan.spec.get("mounts") or []:
@@ -85,6 +89,17 @@ def enter_rootfs(rootfs: str) -> None:
     files.chdir(rootfs)
     mounts.pivot_root(".", ".")
     mounts.umount2(".", mounts.MNT_DETACH)
+    files.chdir("/")
+
+
+def enter_by_chroot(rootfs: str) -> None:
+    """The same by chroot, for `--without pivot` and `--without mount`: a lesson, not a container.
+
+    The host's root stays where it was, below: whoever may chroot once more comes to it by "..".
+    Without a mount namespace there is no other way, for pivot_root would move every process of it.
+    """
+    files.chdir(rootfs)
+    files.chroot(".")
     files.chdir("/")
 
 

@@ -36,8 +36,11 @@ SYSCTLS = {"ipc": ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.se
            "network": ("net.",), "uts": ("kernel.domainname", "kernel.hostname")}
 
 
-def check(spec: dict[str, Any]) -> None:
-    """Refuse what is malformed or not done here. Raises Invalid with the path, Unsupported."""
+def check(spec: dict[str, Any], host_mounts: bool = False) -> None:
+    """Refuse what is malformed or not done here. Raises Invalid with the path, Unsupported.
+
+    `host_mounts`: whoever starts it wants it in the host's mount namespace, and cleans up there.
+    """
     expect(spec, "$", dict)
     linux = expect(spec.get("linux") or {}, "$.linux", dict)
     process = expect(spec.get("process"), "$.process", dict)
@@ -52,7 +55,7 @@ def check(spec: dict[str, Any]) -> None:
     check_process(process)
     for index, entry in each(spec, "mounts", "$"):
         check_mount(entry, f"$.mounts[{index}]")
-    check_linux(linux, spec)
+    check_linux(linux, spec, host_mounts)
 
 
 def check_process(process: dict[str, Any]) -> None:
@@ -117,7 +120,7 @@ def check_mount(entry: dict[str, Any], path: str) -> None:
                           'type "cgroup" shows the container its own group, on either generation')
 
 
-def check_linux(linux: dict[str, Any], spec: dict[str, Any]) -> None:
+def check_linux(linux: dict[str, Any], spec: dict[str, Any], host_mounts: bool) -> None:
     """Namespaces and what belongs to them, devices, paths and sysctls."""
     kinds: dict[str, str | None] = {}
     for index, entry in each(linux, "namespaces", "$.linux"):
@@ -130,7 +133,7 @@ def check_linux(linux: dict[str, Any], spec: dict[str, Any]) -> None:
         if entry.get("path") and kind == "pid":
             raise Unsupported(f"{path}.path: joining a pid namespace is not built yet")
     # Without one of its own, the container's mounts would be the host's.
-    if "mount" not in kinds:
+    if "mount" not in kinds and not host_mounts:
         raise Unsupported("$.linux.namespaces: a container without a mount namespace is not built")
     check_user_namespace(linux, kinds)
     for index, entry in each(linux, "devices", "$.linux"):

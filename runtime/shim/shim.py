@@ -119,7 +119,8 @@ class Shim:
         request = self.request
         # First: by its socket a half-made start is found and ended if the command is killed.
         self.listen()
-        plan = oci_plan.load(self.directory, request.get("root_mounts"), request.get("gate"))
+        plan = oci_plan.load(self.directory, request.get("root_mounts"), request.get("gate"),
+                             tuple(request.get("without") or ()))
         terminal = bool(plan.process.get("terminal"))
         stdio = self.streams.open_null() if terminal else \
             self.streams.open_pipes(request.get("stdin", False))

@@ -22,9 +22,10 @@ from collections.abc import Callable, Mapping
 from lab.course.cards import Card
 from lab.course.lesson import Step
 from lab.course.result import Result
+from lab.course.said import SURE
 from lab.course.shell import shell_command, whole_environment
 from lab.course.solve import wait
-from lab.course.stepper import SURE, Stepper
+from lab.course.stepper import Stepper
 from runtime.errors import LabError
 
 # A line that begins so is no answer to a question; `!` makes any line a command.

@@ -15,58 +15,39 @@ import threading
 import time
 from typing import Any
 
-from lab.course import answers, cards, checks, undo, variables
+from lab.course import answers, attempts, cards, checks, said, undo
 from lab.course.attempt import Attempt, Record
 from lab.course.cards import Card, Phase
 from lab.course.evidence import EngineWorld, World
 from lab.course.lesson import Lesson, Step, fill
+from lab.course.looks import Looks
 from lab.course.progress import Progress
 from lab.course.result import Context, Result
 from runtime.errors import Conflict, Invalid
 
-SURE = ("", "guess", "fairly", "sure")
-
 
 class Stepper:
-    """One attempt at one lesson. `say` is the author's sentence for what went wrong, or None."""
+    """One attempt at one lesson."""
 
     def __init__(self, lesson: Lesson, engine: Any, source: Any, progress: Progress,
                  world: World | None = None) -> None:
         self.lesson = lesson
-        self.say: str | None = None
         self._engine = engine
         self._world: World = world or EngineWorld(engine, source)
         self._progress = progress
         self._lock = threading.RLock()
-        self._results: list[Result] = []
-        self._attempt = self._resume() or self._begin(1)
+        self._attempt = attempts.resume(lesson, progress) or self._begin(1)
+        self._looks = Looks(self.step)
         self._enter()
 
     # The attempt
 
-    def _resume(self) -> Attempt | None:
-        attempt = self._progress.attempt(self.lesson.id)
-        if attempt is None:
-            return None
-        # A lesson that was edited since may have fewer steps, or more variables.
-        attempt.index = min(max(attempt.index, 0), len(self.lesson.steps) - 1)
-        if set(attempt.vars) != set(self.lesson.variables):
-            return None
-        return attempt
-
     def _begin(self, number: int) -> Attempt:
-        seed = f"{self._progress.student}/{self.lesson.id}/{number}"
-        taken = {one.name for one in self._world.containers()}
-        taken |= self._progress.values_elsewhere(self.lesson.id)
-        chosen = variables.choose(self.lesson.variables, seed,
-                                  undo.naming_variables(self.lesson), taken)
-        attempt = Attempt(self.lesson.id, number, time.time_ns(), chosen)
-        self._progress.tell(attempt, "", "began", vars=attempt.vars)
-        return attempt
+        return attempts.begin(self.lesson, self._progress, self._world, number)
 
     def _enter(self) -> None:
         """Start the current step, unless it was started before."""
-        self.say, self._results = None, []
+        self._looks = Looks(self.step)
         record = self._record
         if not record.started_ns:
             record.started_ns = time.time_ns()
@@ -77,9 +58,8 @@ class Stepper:
     def _record(self) -> Record:
         return self._attempt.record(self.step.id)
 
-    def _context(self, step: Step | None = None) -> Context:
-        record = self._attempt.record(step.id) if step else self._record
-        return Context(self._world, self._attempt, record, time.time_ns())
+    def _context(self) -> Context:
+        return Context(self._world, self._attempt, self._record, time.time_ns())
 
     # Where we are
 
@@ -137,17 +117,8 @@ class Stepper:
     def predict(self, option: str, sure: str = "") -> None:
         """Lock in a prediction. Raises Conflict when locked, Invalid for no such option."""
         with self._lock:
-            if self.step.kind != "predict":
-                raise Conflict(f"step {self.step.id} asks for no prediction")
-            if self._record.prediction:
-                raise Conflict("your prediction is locked")
-            key = self.option(option)
-            if sure not in SURE:
-                raise Invalid(f"how sure: {sure} (guess, fairly or sure)")
-            record = self._record
-            record.prediction, record.sure = key, sure
-            record.right, record.passed = key == self.step.correct, True
-            self._tell("predicted", option=key, sure=sure)
+            said.lock(self.step, self._record, self.options(), option, sure)
+            self._tell("predicted", option=self._record.prediction, sure=sure)
 
     def predicted(self) -> str | None:
         """The option locked in at this step."""
@@ -164,20 +135,10 @@ class Stepper:
     def answer(self, text: str) -> Result:
         """Answer the question of an ask, watch or explain step; an explanation counts once."""
         with self._lock:
-            kind = self.step.kind
-            if kind not in ("ask", "watch", "explain"):
-                raise Conflict(f"step {self.step.id} asks no question")
-            if kind == "watch" and not self._checked():
+            context = self._context()
+            if self.step.kind == "watch" and not self._looks.met(context):
                 raise Conflict("start the container first, then answer")
-            if self.explained():
-                raise Conflict("your answer is locked")
-            result = answers.explained(self.step, self.options(), text) if kind == "explain" \
-                else answers.judged(self.step, self.options(), text, self._context())
-            record = self._record
-            record.answer, record.right = text, result.passed
-            if kind == "explain":
-                record.answer = self.option(text)
-            record.passed = record.passed or result.passed or kind == "explain"
+            result = said.give(self.step, self.options(), text, context)
             self._tell("answered", answer=text, right=result.passed, path=result.source_path)
             return result
 
@@ -188,27 +149,23 @@ class Stepper:
     def check(self) -> list[Result]:
         """Look at the kernel for every check of the step; remembers what it saw."""
         with self._lock:
-            step, record = self.step, self._record
-            if not step.checks:
-                return []
-            if self._checked():
-                return list(self._results)
+            context = self._context()
+            if not self.step.checks or self._looks.met(context):
+                return list(self._looks.results)
             if waiting := self._waiting():
                 return waiting
-            context = self._context()
             before = self._attempt.to_data()
-            for check in step.checks:
-                for part in (one for one in check.walk() if one.subject == "gone"):
-                    checks.note_existing(self._fill(part.words["gone"]), context)
-            self._results = [checks.evaluate(check, context) for check in step.checks]
-            checks.keep(checks.questions_about(self.lesson.steps, step.id), record, context)
-            done = all(result.passed for result in self._results)
-            self.say = None if done else self._say(context)
-            if done:
-                self._pass_checks()
+            if self._looks.look(self.lesson, context):
+                self._record.passed |= self.step.kind == "do"
+                self._tell("checked", evidence=checks.as_json(self._looks.results))
             elif self._attempt.to_data() != before:
                 self._progress.keep(self._attempt)
-            return list(self._results)
+            return list(self._looks.results)
+
+    @property
+    def say(self) -> str | None:
+        """The author's sentence for what went wrong at the last look, or None."""
+        return self._looks.say
 
     def _waiting(self) -> list[Result]:
         """A check that stands for a step that has to come first, or nothing."""
@@ -217,30 +174,6 @@ class Stepper:
                 return [Result(False, f"step {step_id}", "not yet", "",
                                f"first comes the step {step_id}")]
         return []
-
-    def _checked(self) -> bool:
-        """Whether the checks of this step have all been met; then they are not asked again."""
-        kept = self._record.seen.get("results")
-        if kept is None:
-            return False
-        if not self._results:
-            self._results = [Result.from_data(one) for one in kept["all"]]
-        return True
-
-    def _pass_checks(self) -> None:
-        record = self._record
-        record.seen["results"] = {"all": [result.as_data() for result in self._results]}
-        record.evidence = " · ".join(result.observed for result in self._results)
-        if self.step.kind == "do":
-            record.passed = True
-        self._tell("checked", evidence=checks.as_json(self._results))
-
-    def _say(self, context: Context) -> str | None:
-        """The author's sentence for the first foreseen mistake that has happened."""
-        for fail in self.step.fails:
-            if checks.evaluate(fail.when, context).passed:
-                return self._fill(self.step.prose.says[fail.say])
-        return None
 
     def patience(self) -> float:
         """How long a check may need to come true, in seconds; for who does not look twice."""
@@ -329,10 +262,7 @@ class Stepper:
             if scope == "lesson":
                 self._attempt = self._begin(self._attempt.number + 1)
             else:
-                kept = self._record
-                self._attempt.steps[self.step.id] = Record(
-                    prediction=kept.prediction, sure=kept.sure, right=kept.right,
-                    passed=bool(kept.prediction), hints=kept.hints)
+                self._attempt.steps[self.step.id] = attempts.again(self._record)
             self._enter()
             return done
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lab.course import cli
+from lab.course import cli, session
 from lab.course.loader import Course
 from lab.course.progress import Progress
 
@@ -141,14 +141,14 @@ def test_a_lesson_that_was_skipped_through_is_seen_not_done(lesson, tmp_path):
 
 def at_step(tmp_path, lesson_id, step_id):
     """Skip ahead, as a student does who only reads."""
-    stepper = cli.Session(str(tmp_path), False).stepper(Course.load().lesson(lesson_id))
+    stepper = session.Session(str(tmp_path), False).stepper(Course.load().lesson(lesson_id))
     while stepper.step.id != step_id:
         stepper.skip()
 
 
 def test_a_reset_is_refused_in_json_too(lesson, monkeypatch):
     lesson("check", "3.1")
-    monkeypatch.setattr(cli.Stepper, "preview_reset", lambda *_: ["container ink (exited): …"])
+    monkeypatch.setattr(session.Stepper, "preview_reset", lambda *_: ["container ink (exited): …"])
     code, out, err = lesson("reset", "--json")
     assert (code, err) == (1, "")
     assert json.loads(out) == {"reset": [], "scope": "lesson", "removed": [],
@@ -167,7 +167,7 @@ def test_a_state_that_may_not_be_read_is_one_line(lesson, monkeypatch):
     def denied(*_args, **_more):
         raise PermissionError(13, "Permission denied", "/var/lib/container-lab/containers")
 
-    monkeypatch.setattr(cli.Stepper, "check", denied)
+    monkeypatch.setattr(session.Stepper, "check", denied)
     code, _, err = lesson("check", "3.1")
     assert (code, err) == (1, "container-lab: use /var/lib/container-lab/containers: permission "
                               "denied (sudo, or --root DIR for a lab of your own)\n")

@@ -173,7 +173,7 @@ def test_a_lesson_beside_the_kernel(lab, shown, size):
 
 def test_the_panes_are_tabs_and_zoom(lab, shown):
     wanted = {"2": "private", "3": "overlay", "4": "EXITED 137", "5": "128 + 9 KILL",
-              "6": "3 operations"}
+              "6": "3 operations", "7": "CHOWN"}
 
     async def story(pilot):
         await open_limits(pilot, shown)
@@ -425,7 +425,7 @@ def test_a_wrong_explanation_shows_the_right_one_and_is_locked(lab, shown):
         stepper = lab.screen.stepper
         while stepper.step.id != "explain":
             stepper.skip()
-        lab.screen._enter()
+        lab.screen.enter_step()
         await pilot.press("3", "enter")
         await settle(pilot)
         assert "you said         3: " in text(lab)
@@ -443,7 +443,7 @@ def test_a_wrong_answer_says_so_and_where_to_look(lab, shown):
         stepper = lab.screen.stepper
         while stepper.step.id != "signal":
             stepper.skip()
-        lab.screen._enter()
+        lab.screen.enter_step()
         await pilot.press("enter", "5", "enter")
         await settle(pilot)
         assert "○ not that: you said 5; look again" in text(lab)
@@ -797,6 +797,6 @@ def test_only_what_is_seen_is_read(lab, shown):
         assert lab.sampler.looks[-1][1] == frozenset({"usage"})
         await pilot.press("3")
         await settle(pilot)
-        assert lab.sampler.looks[-1][1] == frozenset({"mounts", "changes"})
+        assert lab.sampler.looks[-1][1] == frozenset({"mounts", "changes", "effects"})
 
     run(story, lab, (80, 24))

@@ -118,6 +118,12 @@ class Engine:
 
         return execution.exec_(self, self.find(reference), body)
 
+    def probe(self, reference: str) -> list[dict[str, Any]]:
+        """What a program inside can do to the host or see of it, by trying. Raises Conflict."""
+        from runtime.engine import probes
+
+        return probes.ask(self.find(reference))
+
     # ------------------------------------------------------------ looking
 
     def inspect(self, reference: str) -> dict[str, Any]:

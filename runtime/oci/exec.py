@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict
-from runtime.kernel import namespaces, processes, seccomp
+from runtime.kernel import files, namespaces, processes, seccomp
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, sync, terminal
 from runtime.oci.init import Teller, move_stdio, tell_failure
@@ -53,6 +53,10 @@ class Entering:
         self.pid, self.pidfd = 0, -1
         self.master: int | None = None
         self.failure: sync.ChildFailed | None = None
+
+    def fileno(self) -> int:
+        """Readable when there is a message."""
+        return self.sock.fileno()
 
     def hear(self) -> bool:
         """Take one message. False at the end: its program runs, or never will.
@@ -124,6 +128,8 @@ def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group
         # neither trace us nor open the host's program that we run (CVE-2019-5736).
         program.set_oom_score(process)
         processes.set_dumpable(False)
+        if "attempts" in process:
+            from runtime.oci import attempts  # noqa: F401  (inside, our files are out of reach)
         enter(init_pid, init_pidfd)
         pid, _ = namespaces.clone3(namespaces.Flags(namespaces.CLONE_PARENT), birth)
         if pid == 0:
@@ -138,6 +144,11 @@ def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group
 
 def enter(init_pid: int, init_pidfd: int) -> None:
     """All namespaces of init at once, but those we are in already: setns refuses our own user's."""
+    # A container without pivot_root, or in the host's mount namespace, has a root of its own only.
+    try:
+        root = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise Conflict("join the container: its first process is gone") from None
     mask = 0
     for kind, flag in KINDS.items():
         if not os.path.lexists(f"/proc/self/ns/{kind}"):
@@ -151,6 +162,10 @@ def enter(init_pid: int, init_pidfd: int) -> None:
             mask |= flag
     if mask:
         namespaces.setns(init_pidfd, namespaces.Flags(mask))
+    if not os.path.samestat(os.fstat(root), os.stat("/")):
+        files.fchdir(root, "/")
+        files.chroot(".")
+    os.close(root)
 
 
 def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[int, int, int],
@@ -167,7 +182,7 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
             group.join_self(joins)
             program.set_rlimits(process)
         master = terminal.attach(process, console=False) if process.get("terminal") else None
-        path = program.prepare(process, make=False)
+        path = "" if "attempts" in process else program.prepare(process, make=False)
         sealed = bool(process.get("noNewPrivileges"))
         with phase("drop"):
             # As in init: a filter without no_new_privs needs the capabilities that are dropped.
@@ -182,6 +197,12 @@ def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[i
         with phase("exec"):
             if filter_ and sealed:
                 seccomp.set_filter(filter_, flags)
+            if "attempts" in process:
+                from runtime.oci import attempts
+
+                sock.close()  # what execve would do: it tells the shim that the program runs
+                observe(None)
+                attempts.main(process["attempts"])
             processes.execve(path, process["args"], program.environment(process))
     except BaseException as error:
         tell_failure(sock, error, teller)

@@ -145,18 +145,24 @@ _NAMES = {
 _MASK_SOURCES = ("/null", "/dev/null")
 
 
-def _is_mask(mount: Mount) -> bool:
+def is_mask(mount: Mount) -> bool:
     """A mount that hides kernel files: null bound over a file, an empty tmpfs over a directory."""
     below = mount.target.startswith(("/proc/", "/sys/"))
     null = mount.fstype in ("devtmpfs", "tmpfs") and mount.root in _MASK_SOURCES
     return below and (null or mount.fstype == "tmpfs" and mount.target != "/sys/fs/cgroup")
 
 
+def is_locked(mount: Mount) -> bool:
+    """A mount that leaves kernel files readable and takes writing away: /proc/sys on itself."""
+    return (mount.target.startswith("/proc/") and mount.fstype == "proc" and mount.read_only
+            and not is_mask(mount))
+
+
 _PURPOSES: tuple[tuple[Callable[[Mount], bool], str], ...] = (
     (lambda m: m.target == "/" and m.fstype == "overlay",
      "is the root: the image's layers below, the container's own writes on top"),
     (lambda m: m.target == "/", "is the root of this mount namespace"),
-    (_is_mask, "hides {target}: what is there tells of the host, or reaches it"),
+    (is_mask, "hides {target}: what is there tells of the host, or reaches it"),
     (lambda m: m.fstype == "proc" and m.target == "/proc",
      "shows the processes of this PID namespace"),
     (lambda m: m.fstype == "proc" and m.read_only,

@@ -3,20 +3,21 @@
 The twin of lsns, in the caller's process; reads only. A namespace is an inode of nsfs:
   namespaces(source, 48213) == {"mnt": 4026532214, "pid": 4026532217, "net": …}
 Two processes are in the same one when the numbers are equal, and it lives as long as a process,
-a bind mount, or an open file descriptor holds it (the last is not looked for: it costs a pass
-over every /proc/PID/fd). Another user's namespaces are unreadable without root: an empty dict.
+a bind mount, or an open file descriptor holds it (the last costs a pass over every /proc/PID/fd,
+and is looked for on demand). Each belongs to a user namespace, its owner. Another user's
+namespaces are unreadable without root: an empty dict.
 Sources: namespaces(7), user_namespaces(7), time_namespaces(7), ioctl_nsfs(2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.errors import Denied
 from runtime.inspect.mounts import mounts
 from runtime.inspect.processes import pids
-from runtime.inspect.source import Gone, Source, link, text
+from runtime.inspect.source import Gone, Source, link, names, text
 
 KINDS = ("mnt", "pid", "net", "uts", "ipc", "cgroup", "user", "time")
 
@@ -48,6 +49,10 @@ class Namespace:
     path: str
     members: tuple[int, ...] = ()
     bound_at: tuple[str, ...] = ()
+    held_by: tuple[int, ...] = ()
+    # 0 where the reader stands too low to be told, or (parent) the kind has none.
+    owner: int = 0
+    parent: int = 0
 
     @property
     def private(self) -> bool:
@@ -60,8 +65,9 @@ class Namespace:
 
     @property
     def kept_by(self) -> str:
-        """What keeps it alive: `process`, `bind`, or `` when neither was found."""
-        return "process" if self.members else "bind" if self.bound_at else ""
+        """What keeps it alive: `process`, `bind`, `descriptor`, or `` when none was found."""
+        return ("process" if self.members else "bind" if self.bound_at
+                else "descriptor" if self.held_by else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +126,48 @@ def bound(source: Source) -> dict[int, tuple[str, ...]]:
     return {number: tuple(where) for number, where in found.items()}
 
 
+def holders(source: Source) -> dict[int, tuple[int, ...]]:
+    """{inode: pids with an open descriptor of it}, from one pass over every /proc/PID/fd."""
+    found: dict[int, list[int]] = {}
+    for pid in pids(source):
+        for fd in names(source, f"/proc/{pid}/fd"):
+            target = link(source, f"/proc/{pid}/fd/{fd}") or ""
+            number = parse_link(target) if target.partition(":")[0] in KINDS else None
+            if number is not None and pid not in found.setdefault(number, []):
+                found[number].append(pid)
+    return {number: tuple(who) for number, who in found.items()}
+
+
+def related(source: Source, path: str, relation: str) -> int:
+    """The inode of a namespace's "owner" or "parent"; 0 where there is none, or none to be told."""
+    try:
+        return source.ns_related(path, relation)
+    except (Gone, Denied):
+        return 0
+
+
 def table(source: Source, pid: int, everyone: Members | None = None,
-          host_inodes: Mapping[str, int] | None = None) -> list[Namespace]:
-    """The rows of the pane for one process. Pass `everyone` and `host_inodes` if read already."""
+          host_inodes: Mapping[str, int] | None = None,
+          held: Mapping[int, tuple[int, ...]] | None = None) -> list[Namespace]:
+    """The rows of the pane for one process. Pass `everyone` and `host_inodes` if read already.
+
+    `held` is what `holders` found; without it no descriptor is looked for.
+    """
     theirs = namespaces(source, pid)
     ours = host_inodes if host_inodes is not None else host(source)
     everyone = members(source) if everyone is None else everyone
     binds = bound(source)
-    return [
-        Namespace(kind, theirs[kind], ours.get(kind, 0), f"/proc/{pid}/ns/{kind}",
-                  everyone.get((kind, theirs[kind]), ()), binds.get(theirs[kind], ()))
-        for kind in KINDS if kind in theirs
-    ]
+    return [_row(source, f"/proc/{pid}/ns/{kind}", Namespace(
+        kind, theirs[kind], ours.get(kind, 0), f"/proc/{pid}/ns/{kind}",
+        everyone.get((kind, theirs[kind]), ()), binds.get(theirs[kind], ()),
+        (held or {}).get(theirs[kind], ())))
+        for kind in KINDS if kind in theirs]
+
+
+def _row(source: Source, path: str, one: Namespace) -> Namespace:
+    tree = one.kind in ("pid", "user")
+    return replace(one, owner=related(source, path, "owner"),
+                   parent=related(source, path, "parent") if tree else 0)
 
 
 def uid_map(source: Source, pid: int) -> tuple[IdRange, ...]:

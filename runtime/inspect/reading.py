@@ -11,7 +11,7 @@ Source: proc(5).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from runtime.errors import Denied, NotFound
 
@@ -63,6 +63,12 @@ class Source(Protocol):
 
     def hostname(self, pid: int) -> str:
         """The host name in the UTS namespace of a process."""
+
+    def links(self, path: str) -> list[dict[str, Any]]:
+        """The network links in the namespace behind /proc/PID/ns/net, see `links.py`."""
+
+    def ns_related(self, path: str, relation: str) -> int:
+        """The inode of the "owner" or the "parent" of the namespace behind /proc/PID/ns/KIND."""
 
     def now(self) -> float:
         """Seconds since the epoch at the moment that is being read."""

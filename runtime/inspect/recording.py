@@ -90,6 +90,12 @@ class Recording:
     def hostname(self, pid: int) -> str:
         return str(self._part("read host name of", f"/proc/{pid}/ns/uts", "hostname"))
 
+    def links(self, path: str) -> list[dict[str, Any]]:
+        return list(self._part("list the links of", path, "links"))
+
+    def ns_related(self, path: str, relation: str) -> int:
+        return int(self._part(f"read {relation} of", path, relation))
+
     def now(self) -> float:
         return self._now
 
@@ -168,6 +174,12 @@ class Recorder:
     def hostname(self, pid: int) -> str:
         path = f"/proc/{pid}/ns/uts"
         return self._keep(path, "hostname", lambda: self._source.hostname(pid))
+
+    def links(self, path: str) -> list[dict[str, Any]]:
+        return self._keep(path, "links", lambda: self._source.links(path))
+
+    def ns_related(self, path: str, relation: str) -> int:
+        return self._keep(path, relation, lambda: self._source.ns_related(path, relation))
 
     def now(self) -> float:
         return self._source.now()

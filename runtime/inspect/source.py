@@ -12,7 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runtime.errors import KernelError
 from runtime.inspect.reading import Denied, Gone, Source, Stat, link, names, text
@@ -83,6 +83,16 @@ class Live:
         from runtime.inspect.hostname import hostname_of
 
         return self._ask("read host name of", f"/proc/{pid}/ns/uts", hostname_of)
+
+    def links(self, path: str) -> list[dict[str, Any]]:
+        from runtime.inspect.links import links_of
+
+        return self._ask("list the links of", path, links_of)
+
+    def ns_related(self, path: str, relation: str) -> int:
+        from runtime.inspect.nsfs import related
+
+        return self._ask(f"read {relation} of", path, lambda it: related(it, relation))
 
     def now(self) -> float:
         return time.time()

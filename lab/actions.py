@@ -61,8 +61,10 @@ ALL = (
     # both
     Action("tab", "next_pane", "pane", "the next pane", ("lesson", "free"), rank=4),
     Action("shift+tab", "previous_pane", "", "the pane before", ("lesson", "free"), "S-tab"),
-    Action("1,2,3,4,5,6", "digit", "", "choose an answer, or else a pane", ("lesson", "free"),
-           "1-6"),
+    Action("1,2,3,4,5,6,7", "digit", "", "choose an answer, or else a pane", ("lesson", "free"),
+           "1-7"),
+    Action("f", "ask_filter", "", "ask the container's seccomp filter about a system call",
+           ("lesson", "free")),
     Action("z", "zoom", "zoom", "one pane on the whole screen, and back", ("lesson", "free"),
            rank=3),
     Action("e", "shell", "shell", "a shell on the host; docker is this program there",

@@ -8,22 +8,24 @@ living had (namespaces, processes, mounts, the last numbers), completed by what 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from lab.docker_line import docker_line
-from lab.snapshot import Effect, Happening, Leaf, Point, Row, View
+from lab.happenings import from_event, from_evidence, told_once
+from lab.rows import effect_of, point, row_of
+from lab.snapshot import Happening, Leaf, Point, Row, View
+from runtime import documents
 from runtime.errors import LabError
-from runtime.inspect import layers, mounts, namespaces, processes
-from runtime.inspect.capabilities import signal_name
-from runtime.inspect.cgroups import FILES, Usage, cpu_share, from_texts, usage
+from runtime.inspect import layers, mounts, namespaces, processes, security
+from runtime.inspect.cgroups import FILES, Usage, from_texts, usage
 from runtime.inspect.source import Source
 
 # How often a part is read while its pane is seen, in seconds; the others on change only.
-PERIODS = {"usage": 0.1, "processes": 0.5, "namespaces": 0.5, "mounts": 0.5, "changes": 0.5}
-MEMBERS_S = 3.0
+PERIODS = {"usage": 0.1, "processes": 0.5, "namespaces": 0.5, "mounts": 0.5, "changes": 0.5,
+           "security": 0.5}
+# One pass over every process of the host, and one over every descriptor of each.
+MEMBERS_S, HOLDERS_S = 3.0, 9.0
 HISTORY = 600
 # Enough to say RUN, THROTTLED or OOM when the pane of the numbers is not seen.
 VERDICT_FILES = ("cpu.stat", "cpu.max", "memory.events", "memory.current", "memory.max")
@@ -31,10 +33,6 @@ VERDICT_FILES = ("cpu.stat", "cpu.max", "memory.events", "memory.current", "memo
 PANE_FILES = tuple(name for name in FILES if name not in (
     "memory.stat", "cgroup.procs", "io.max", "cpu.pressure", "io.pressure", "memory.swap.current"))
 MOST_CHANGES = 200
-# The evidence's words for a signal that we were asked to send, and how far from the event it is
-# written down at most.
-SENT = ("kill", "stop", "stop-kill")
-ONE_ACT_S = 0.5
 
 
 class Observation:
@@ -46,7 +44,9 @@ class Observation:
         self._due: dict[str, float] = {}
         self._points: deque[Point] = deque(maxlen=HISTORY)
         self._members: Mapping[tuple[str, int], tuple[int, ...]] = {}
-        self._members_due = 0.0
+        self._held: Mapping[int, tuple[int, ...]] = {}
+        self._neighbours: tuple[tuple[str, Mapping[str, int]], ...] = ()
+        self._members_due = self._held_due = 0.0
         self._lived: Usage | None = None
         self._at_kill: int | None = None
         self._layers: layers.Layers | None = None
@@ -64,6 +64,8 @@ class Observation:
             view = self._dead(view, container, was_alive or changed)
         if changed or not view.happenings:
             view = replace(view, happenings=self._happenings(row))
+        if "security" in parts and (changed or view.filter is None):
+            view = replace(view, filter=filter_of(container), bundle=container.directory)
         if changed or ("effects" in parts and not view.effects):
             view = replace(view, effects=tuple(map(effect_of, self.engine.operations(row.id))))
         self.view = view
@@ -102,6 +104,9 @@ class Observation:
             view = self._namespaced(view, now)
         if "mounts" in due and pid:
             view = replace(view, mounts=tuple(mounts.mounts(self.source, pid)) or view.mounts)
+        if "security" in due and pid:
+            found = security.security(self.source, pid)
+            view = replace(view, security=found or view.security)
         if "changes" in due:
             view = replace(view, changes=self._changes(view))
         return view
@@ -139,17 +144,27 @@ class Observation:
 
     def _namespaced(self, view: View, now: float) -> View:
         if now >= self._members_due:
-            # One pass over every process of the host: the dearest thing here, so the rarest.
+            # The dearest things here, so the rarest.
             self._members = namespaces.members(self.source)
+            self._neighbours = self._everyone()
             self._members_due = now + MEMBERS_S
+        if now >= self._held_due:
+            self._held = namespaces.holders(self.source)
+            self._held_due = now + HOLDERS_S
         pid = view.row.pid
-        table = tuple(namespaces.table(self.source, pid, self._members))
+        table = tuple(namespaces.table(self.source, pid, self._members, None, self._held))
         if not table:
             return view
         first = () if view.processes else self._processes(view.row)
         return replace(view, namespaces=table, uid_map=namespaces.uid_map(self.source, pid),
+                       gid_map=namespaces.gid_map(self.source, pid), neighbours=self._neighbours,
                        hostname=namespaces.hostname(self.source, pid) or view.hostname,
                        processes=view.processes or first)
+
+    def _everyone(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
+        """Every container that runs, with its namespaces."""
+        return tuple((row.name, namespaces.namespaces(self.source, row.pid))
+                     for row in map(row_of, self.engine.containers()) if row.alive and row.pid)
 
     def _changes(self, view: View) -> tuple[layers.PathState, ...]:
         if self._layers is None:
@@ -200,123 +215,18 @@ class Observation:
         return told_once(events, [from_evidence(line) for line in self.engine.evidence(row.id)])
 
 
+def filter_of(container: Any) -> Mapping[str, Any]:
+    """The seccomp profile in the container's config.json; {} for none."""
+    try:
+        spec = documents.read(f"{container.directory}/config.json")
+        return dict((spec.get("linux") or {}).get("seccomp") or {})
+    except (LabError, OSError, ValueError, AttributeError):
+        return {}
+
+
 def last_words(engine: Any, ref: str) -> Mapping[str, Any]:
     """The counters kept when the group went; {} when nobody could keep them."""
     try:
         return dict(engine.last_cgroup(ref) or {})
     except (LabError, OSError, ValueError):
         return {}
-
-
-def point(before: Usage, after: Usage) -> Point:
-    """One more column of the plots, from two readings."""
-    return Point(
-        time_s=after.taken_s, memory=after.memory_current or 0,
-        cpus=max(0.0, cpu_share(before, after) or 0.0),
-        throttled=(after.nr_throttled or 0) > (before.nr_throttled or 0),
-        killed=after.oom_kills > before.oom_kills,
-    )
-
-
-def row_of(container: Any) -> Row:
-    """The list's row of an engine's Container."""
-    asked, state = container.config, container.state
-    config = asked.get("Config") or {}
-    words = [asked.get("Path") or "", *(asked.get("Args") or [])]
-    if not words[0]:
-        words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
-    return Row(
-        id=container.id, name=container.name, image=str(config.get("Image", "")),
-        command=" ".join(words), status=state.get("Status", "created"),
-        pid=state.get("Pid", 0) or 0, shim_pid=state.get("ShimPid", 0) or 0,
-        exit_code=state.get("ExitCode", 0) or 0, oom_killed=bool(state.get("OOMKilled")),
-        error=state.get("Error", "") or "", created_s=seconds(asked.get("Created")),
-        started_s=seconds(state.get("StartedAt")), finished_s=seconds(state.get("FinishedAt")),
-        cgroup=container.cgroup, docker=docker_line(asked),
-    )
-
-
-def seconds(stamp: Any) -> float:
-    """Seconds since the epoch of Docker's "2026-11-24T12:03:07.114000000Z"; 0.0 for never."""
-    if isinstance(stamp, (int, float)):
-        return float(stamp)
-    text = str(stamp or "")
-    if not text or text.startswith("0001-"):
-        return 0.0
-    whole, _, rest = text.rstrip("Z").partition(".")
-    fraction = float(f"0.{rest[:9]}") if rest[:9].isdecimal() else 0.0
-    try:
-        return datetime.fromisoformat(f"{whole}+00:00").timestamp() + fraction
-    except ValueError:
-        return 0.0
-
-
-def effect_of(data: Mapping[str, Any]) -> Effect:
-    """An operation of the birth certificate."""
-    return Effect(
-        n=data.get("n", 0), phase=data.get("phase", ""), name=data.get("name", ""),
-        call=data.get("call", ""), arguments=data.get("arguments") or {}, ns=data.get("ns", 0),
-        errno=data.get("errno", 0), result=data.get("result"), symbol=data.get("symbol", ""),
-        by=data.get("by", ""), pid=data.get("pid", 0),
-    )
-
-
-def told_once(events: Sequence[Happening], evidence: Sequence[Happening]) -> tuple[Happening, ...]:
-    """Both in the order of time; what we did ourselves stands in both, and is told once.
-
-    Docker's word for it is `kill`, also when a stop sent it; which of the two is the evidence's.
-    """
-    rest = list(events)
-    found: list[Happening] = []
-    for one in evidence:
-        twin = next((other for other in rest if _same_act(other, one)), None)
-        if twin is None:
-            found.append(one)
-            continue
-        rest.remove(twin)
-        by = " (stop)" if one.what.startswith("stop") else ""
-        found.append(replace(twin, detail=twin.detail + by, pid=one.pid))
-    return tuple(sorted([*rest, *found], key=lambda one: one.time_s))
-
-
-def _same_act(event: Happening, evidence: Happening) -> bool:
-    """Whether the engine's event and a line of the evidence are one act, asked for once."""
-    if abs(evidence.time_s - event.time_s) > ONE_ACT_S or evidence.who == "kernel":
-        return False
-    if evidence.what in SENT:
-        return event.what == "kill" and event.detail == evidence.detail
-    if evidence.what == "exec":
-        return event.what.startswith("exec_start")
-    return evidence.what == event.what
-
-
-def from_event(event: Mapping[str, Any]) -> Happening:
-    """A Docker event: what the engine tells of the container."""
-    attributes = event["Actor"].get("Attributes") or {}
-    action = str(event["Action"])
-    detail = {"die": f"exit {attributes.get('exitCode', '')}",
-              "kill": signal_words(attributes.get("signal", ""))}.get(action.split(":")[0], "")
-    time_s = event["timeNano"] / 1e9 if event.get("timeNano") else float(event.get("time", 0))
-    return Happening(time_s, "engine", action, detail=detail)
-
-
-def signal_words(number: Any) -> str:
-    """SIGKILL of "9"; the word itself where it is no number."""
-    text = str(number)
-    return f"SIG{signal_name(int(text))}" if text.isdecimal() else text
-
-
-def from_evidence(line: Mapping[str, Any]) -> Happening:
-    """A line that the shim wrote: a counter that moved, a signal, an end."""
-    words = [str(line.get("comm") or "")]
-    if line.get("signal"):
-        words.append(f"SIG{signal_name(int(line['signal']))}")
-    if line.get("exit_code") is not None and not line.get("signal"):
-        words.append(f"exit {line['exit_code']}")
-    before, after = line.get("from"), line.get("to")
-    return Happening(
-        float(line.get("time", 0.0)), str(line.get("who", "shim")), str(line.get("what", "")),
-        "" if before is None else str(before), "" if after is None else str(after),
-        " ".join(word for word in words if word), str(line.get("source") or ""),
-        int(line.get("pid") or 0),
-    )

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from lab.observation import Observation, row_of
+from lab.observation import Observation
+from lab.rows import row_of
 from lab.snapshot import Host, Row, Snapshot, View
 from runtime.errors import LabError, NotFound
-from runtime.inspect import mounts, namespaces
+from runtime.inspect import mounts, namespaces, security
 from runtime.inspect.cgroups import hierarchies_of
 from runtime.inspect.source import Source, text
 
@@ -216,5 +217,5 @@ def read_host(source: Source) -> Host:
     return Host(
         release=".".join(release.split("-")[0].split(".")[:2]), cgroup=version,
         root=os.geteuid() == 0, namespaces=namespaces.host(source),
-        mounts=len(mounts.mounts(source, "self")),
+        mounts=len(mounts.mounts(source, "self")), security=security.security(source, "self"),
     )

@@ -18,6 +18,7 @@ from runtime.inspect.layers import PathState
 from runtime.inspect.mounts import Mount
 from runtime.inspect.namespaces import IdRange, Namespace
 from runtime.inspect.processes import Process
+from runtime.inspect.security import Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Host:
     root: bool = True
     namespaces: Mapping[str, int] = field(default_factory=dict)
     mounts: int = 0
+    security: Security | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,14 @@ class View:
     remembered: bool = False
     namespaces: tuple[Namespace, ...] = ()
     uid_map: tuple[IdRange, ...] = ()
+    gid_map: tuple[IdRange, ...] = ()
     hostname: str = ""
+    # Every container that runs, by name, with its namespaces: {"mnt": 4026532214, …}.
+    neighbours: tuple[tuple[str, Mapping[str, int]], ...] = ()
+    security: Security | None = None
+    # linux.seccomp of the config.json in its bundle: {} for none, None before it was looked at.
+    filter: Mapping[str, Any] | None = None
+    bundle: str = ""
     processes: tuple[Leaf, ...] = ()
     usage: Usage | None = None
     points: tuple[Point, ...] = ()

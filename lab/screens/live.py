@@ -14,11 +14,13 @@ from textual.app import SuspendNotSupported
 
 from lab.commands import PROMPT, environment, inside_argv, shell_argv
 from lab.glyphs import G
+from lab.screens.ask import AskScreen
 from lab.screens.screen import LabScreen
 from lab.snapshot import Snapshot
 from lab.widgets.cause import card, cause
 from lab.widgets.line import Span, line
 from lab.widgets.live import LiveSide
+from lab.widgets.security import SecurityPane
 
 
 class LiveScreen(LabScreen):
@@ -95,6 +97,16 @@ class LiveScreen(LabScreen):
         proof = self.query_one(LiveSide).take_proof()
         if proof:
             self.app.copy_to_clipboard(proof)
+
+    def action_ask_filter(self) -> None:
+        """Type a system call; the security pane says what the container's filter does with it."""
+        side = self.query_one(LiveSide)
+        side.select("security")
+        pane = side.query_one("#pane-security", SecurityPane)
+        question = "which system call? a name, and arguments as numbers: socket 40"
+        self.app.push_screen(AskScreen(question, pane.asked),
+                             lambda words: pane.ask(words) if words else None)
+        self.call_after_refresh(self.look)
 
     # Why
 

@@ -23,16 +23,18 @@ from lab.widgets.mounts import MountsPane
 from lab.widgets.namespaces import NamespacesPane
 from lab.widgets.pane import Pane
 from lab.widgets.processes import ProcessesPane
+from lab.widgets.security import SecurityPane
 
 PANES: tuple[type[Pane], ...] = (
-    CgroupsPane, NamespacesPane, MountsPane, LifecyclePane, ProcessesPane, HoodPane,
+    CgroupsPane, NamespacesPane, MountsPane, LifecyclePane, ProcessesPane, HoodPane, SecurityPane,
 )
 # What authors may call a pane in lesson.toml.
 ALIASES = {
     "cgroup": "cgroups", "memory": "cgroups", "cpu": "cgroups", "limits": "cgroups",
     "ns": "namespaces", "mount": "mounts", "layers": "mounts", "diff": "mounts",
     "procs": "processes", "proc": "processes", "events": "lifecycle", "states": "lifecycle",
-    "trace": "hood", "operations": "hood",
+    "trace": "hood", "operations": "hood", "capabilities": "security", "caps": "security",
+    "seccomp": "security", "masks": "security",
 }
 
 
@@ -40,7 +42,7 @@ ALIASES = {
 NARROW = 76
 # Rows that a copied line may take under the pane.
 MOST_PROOF = 5
-SHORT = {"Namespaces": "NS", "Lifecycle": "Life", "Processes": "Procs"}
+SHORT = {"Namespaces": "NS", "Lifecycle": "Life", "Processes": "Procs", "Security": "Sec"}
 
 
 def kind_of(word: str) -> str:

@@ -1,12 +1,14 @@
 """The mounts pane: the container's mount table, and what each row is there for.
 
 The twin of findmnt, from /proc/PID/mountinfo. The host's own table has other rows: their number
-stands beside. The overlay's layers are unfolded under the root, lowest last.
+stands beside. The overlay's layers are unfolded under the root, lowest last. The number before a
+row is the operation of the birth certificate that made it, as the Hood pane counts them.
 Sources: proc_pid_mountinfo(5), mount_namespaces(7), Documentation/filesystems/overlayfs.rst.
 """
 
 from __future__ import annotations
 
+from lab.birth import Birth, births
 from lab.glyphs import G
 from lab.snapshot import Host, View
 from lab.widgets.line import BLANK, Line, Span, fit, fit_left, line
@@ -35,25 +37,50 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     rows = [line(
         Span(" mountinfo ", "name"), Span(f"{len(view.mounts)} rows", "strong", "mounts:count"),
         Span(f" inside {G.dot} {host.mounts} on the host", "dim"),
+        Span(f" {G.dot} number: the operation that made it" if view.effects and width > 64 else "",
+             "dim"),
         Span("  as it was", "dim") if view.remembered else "",
         source=path, proof=f"cat {path}",
     )]
+    made = births(view.mounts, view.effects)
     for mount in view.mounts:
-        rows.append(_row(mount, path, width))
+        rows.append(_row(mount, path, width, made.get(mount.id), bool(view.effects)))
         rows += _layers(mount, view, width)
     return rows
 
 
-def _row(mount: Mount, path: str, width: int) -> Line:
+def _row(mount: Mount, path: str, width: int, birth: Birth | None, certified: bool) -> Line:
     target_width = max(16, min(28, width // 4))
     return line(
-        Span(f" {fit_left(mount.target, target_width)} ", "name"),
+        Span(f" {_number(birth):>3} " if certified else " ", "code" if birth else "dim"),
+        Span(f"{fit_left(mount.target, target_width)} ", "name"),
         Span(fit(mount.fstype, 9), "code"), Span("ro " if mount.read_only else "rw ",
                                                  "text" if mount.read_only else "dim"),
         Span(fit(mount.propagation, 8) if width >= 100 else "", "dim"),
         Span(purpose(mount), "dim"),
-        source=f"{path}  row {mount.id}", proof=f"grep '^{mount.id} ' {path}",
+        source=_origin(mount, path, birth, certified), proof=f"grep '^{mount.id} ' {path}",
     )
+
+
+def _number(birth: Birth | None) -> str:
+    """31, or a sign for a row that came with the tree of another, or after birth."""
+    if birth is None:
+        return G.dot
+    return f"{G.last}{birth.made.n}" if birth.inherited else str(birth.made.n)
+
+
+def _origin(mount: Mount, path: str, birth: Birth | None, certified: bool) -> str:
+    """For the rule under the pane: the row, and who made it."""
+    where = f"{path} row {mount.id}"
+    if not certified:
+        return where
+    if birth is None:
+        return f"{where} {G.dot} no operation of the start made it: it came later"
+    by = f"made by {birth.made.n} {birth.made.call} {birth.made.symbol}"
+    if birth.inherited:
+        by = f"came with the tree of {birth.made.n} {birth.made.call}"
+    changed = "".join(f", {each.n} {each.name}" for each in birth.changed)
+    return f"row {mount.id} {G.dot} {by}{changed}"
 
 
 def _layers(mount: Mount, view: View, width: int) -> list[Line]:
@@ -93,7 +120,7 @@ class MountsPane(Pane):
 
     KIND = "mounts"
     TITLE = "Mounts"
-    PARTS = frozenset({"mounts", "changes"})
+    PARTS = frozenset({"mounts", "changes", "effects"})
     PROMISE = "the container's own mount table will stand here, row by row"
 
     def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:

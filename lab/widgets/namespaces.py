@@ -1,21 +1,27 @@
-"""The namespaces pane: eight kinds, the host's inode beside the container's.
+"""The namespaces pane: eight kinds, the host's inode beside the container's, and every container.
 
-The twin of lsns. Equal numbers are the same namespace; a different one was made for this container.
-Below stands what follows from them: one process with two pids, users, the host name.
-Sources: namespaces(7), pid_namespaces(7), user_namespaces(7).
+The twin of lsns. Equal numbers are the same namespace; a different one was made for this container,
+lives as long as something keeps it (a process, a bind mount, a descriptor), and belongs to a user
+namespace. Below stands what follows: one process with two pids, users and groups, the host name;
+and all containers that run, side by side.
+Sources: namespaces(7), pid_namespaces(7), user_namespaces(7), ioctl_nsfs(2).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from lab.glyphs import G
 from lab.snapshot import Host, View
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.pane import Pane, header
-from runtime.inspect.namespaces import KINDS, MEANING, Namespace, is_identity
+from runtime.inspect.namespaces import KINDS, MEANING, IdRange, Namespace, is_identity
 
-
-# From this width on every row can say what its kind isolates, at least in its first words.
-WITH_MEANING = 66
+# From these widths on a row has room to say who owns the namespace, and what its kind isolates.
+WITH_OWNER, WITH_MEANING = 70, 106
+KEPT, OWNER = 13, 12
+# Below this width the side by side has four digits of an inode instead of five.
+WIDE_DIGITS = 72
 
 
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
@@ -23,15 +29,17 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     name = view.row.name
     found = {row.kind: row for row in view.namespaces}
     title = header((" kind", 9), ("host", 12), ("", 2), (fit(name, 11), 12), ("", 9),
-                   ("in it", 7), ("isolates" if width >= WITH_MEANING else "", 0))
-    rows = [title, *(_row(found.get(kind), kind, host, width) for kind in KINDS)]
+                   ("kept by", KEPT), *([("owner", OWNER)] if width >= WITH_OWNER else []),
+                   *([("isolates", 0)] if width >= WITH_MEANING else []))
+    users = found["user"].inode if "user" in found else 0
+    rows = [title, *(_row(found.get(kind), kind, host, users, width) for kind in KINDS)]
     rows += _consequences(view)
     if view.remembered and view.namespaces:
         rows.append(line(Span(" gone with their last process; this is how they were", "dim")))
-    return rows
+    return rows + _side_by_side(view, host, width)
 
 
-def _row(one: Namespace | None, kind: str, host: Host, width: int) -> Line:
+def _row(one: Namespace | None, kind: str, host: Host, users: int, width: int) -> Line:
     theirs = host.namespaces.get(kind, 0)
     if one is None:
         right = "gone" if theirs else "this kernel has none"
@@ -40,20 +48,45 @@ def _row(one: Namespace | None, kind: str, host: Host, width: int) -> Line:
                     proof=f"readlink /proc/1/ns/{kind}" if theirs else "")
     sign = G.differ if one.private else G.equal
     role = "calm" if one.private else "dim"
+    owner = _owner(one, host, users) if width >= WITH_OWNER else ""
     return line(
         Span(f" {kind:<8}", "name"), Span(f"{one.host_inode:<12}", "dim"), Span(f"{sign} ", role),
         Span(f"{one.inode:<12}", "strong" if one.private else "dim", f"ns:{kind}"),
         Span(f"{one.word:<9}", role, f"ns:{kind}:word"),
-        Span(f"{_members(one):<7}", "text", f"ns:{kind}:members"),
+        Span(fit(_keepers(one), KEPT), "text", f"ns:{kind}:members"),
+        Span(fit(owner, OWNER) if owner else "", "dim"),
         Span(MEANING[kind] if width >= WITH_MEANING else "", "dim"),
-        source=one.path, proof=f"readlink {one.path}",
+        source=_whole(one), proof=f"readlink {one.path}",
     )
 
 
-def _members(one: Namespace) -> str:
-    if one.members:
-        return str(len(one.members))
-    return "bound" if one.bound_at else G.dot
+def _keepers(one: Namespace) -> str:
+    """Who keeps it alive, in a few words; a + where something else does as well."""
+    ways = [*_processes(one), *(["bind mount"] if one.bound_at else []),
+            *([f"fd of {one.held_by[0]}"] if one.held_by else [])]
+    return (ways[0] + (" +" if len(ways) > 1 else "")) if ways else G.dot
+
+
+def _processes(one: Namespace) -> list[str]:
+    count = len(one.members)
+    return [f"{count} process" + ("es" if count > 1 else "")] if count else []
+
+
+def _whole(one: Namespace) -> str:
+    """For the rule under the pane: the file, what the kind is for, and every way it is kept."""
+    kept = [f"bound at {path}" for path in one.bound_at]
+    kept += [f"descriptor of pid {pid}" for pid in one.held_by[:3]]
+    return f" {G.dot} ".join([one.path, MEANING[one.kind], *kept])
+
+
+def _owner(one: Namespace, host: Host, users: int) -> str:
+    """The user namespace it belongs to; of a user namespace the one that it was made in."""
+    if not one.owner:
+        # The host's own is the first of all, and above it there is nobody.
+        return "nobody" if one.kind == "user" and not one.private else G.dot
+    if one.owner == host.namespaces.get("user"):
+        return "host's users"
+    return "its users" if one.owner == users else str(one.owner)
 
 
 def _consequences(view: View) -> list[Line]:
@@ -68,13 +101,10 @@ def _consequences(view: View) -> list[Line]:
             Span(f" inside: one process, {_numbers(len(first.ns_pids))}", "dim"),
             source=status, proof=f"grep NSpid {status}",
         ))
-    if view.uid_map:
-        pid = view.row.pid
-        words = ", ".join(f"{span.inside} {G.arrow} {span.outside} ({span.count})"
-                          for span in view.uid_map)
-        meaning = "  root inside is root outside" if is_identity(view.uid_map) else ""
-        rows.append(line(Span(" uid_map  ", "name"), Span(words, "text"), Span(meaning, "dim"),
-                         source=f"/proc/{pid}/uid_map", proof=f"cat /proc/{pid}/uid_map"))
+    rows += _map(view, "uid_map", view.uid_map, "root inside is root outside")
+    # Almost always the same as the users'; then it has nothing to add.
+    if view.gid_map != view.uid_map:
+        rows += _map(view, "gid_map", view.gid_map, "groups mean the same outside")
     if view.hostname:
         rows.append(line(Span(" hostname ", "name"), Span(view.hostname, "text", "hostname"),
                          source="uname(2) in its uts namespace",
@@ -82,8 +112,41 @@ def _consequences(view: View) -> list[Line]:
     return rows
 
 
+def _map(view: View, name: str, ranges: tuple[IdRange, ...], identity: str) -> list[Line]:
+    if not ranges:
+        return []
+    path = f"/proc/{view.row.pid}/{name}"
+    words = ", ".join(f"{span.inside} {G.arrow} {span.outside} ({span.count})" for span in ranges)
+    meaning = f"  {identity}" if is_identity(ranges) else ""
+    return [line(Span(f" {name}  ", "name"), Span(words, "text"), Span(meaning, "dim"),
+                 source=path, proof=f"cat {path}")]
+
+
 def _numbers(count: int) -> str:
     return {1: "one number", 2: "two numbers"}.get(count, f"{count} numbers")
+
+
+def _side_by_side(view: View, host: Host, width: int) -> list[Line]:
+    """The host and every container that runs, by the last digits of their inodes."""
+    if not view.neighbours or view.remembered:
+        return []
+    digits = 5 if width >= WIDE_DIGITS else 4
+    room = digits + 2
+    rows = [BLANK, line(Span(" all      ", "dim"),
+                        *(Span(f" {kind:<{room - 1}}", "dim") for kind in KINDS))]
+    rows.append(_across("host", host.namespaces, host, digits))
+    return rows + [_across(name, spaces, host, digits) for name, spaces in view.neighbours]
+
+
+def _across(name: str, spaces: Mapping[str, int], host: Host, digits: int) -> Line:
+    spans = [Span(f" {fit(name, 8)} ", "name")]
+    for kind in KINDS:
+        inode = spaces.get(kind, 0)
+        same = inode == host.namespaces.get(kind, 0)
+        sign = " " if name == "host" else G.equal if same else G.differ
+        words = str(inode)[-digits:] if inode else G.dot
+        spans.append(Span(f"{sign}{words:<{digits + 1}}", "dim" if same else "calm"))
+    return line(*spans)
 
 
 class NamespacesPane(Pane):

@@ -14,11 +14,14 @@ from lab.course.loader import Course
 from lab.course.progress import Progress
 from lab.program import Lab
 from lab.snapshot import Effect, Happening, Host, Leaf, Point, Row, Snapshot, View
+from runtime.engine.seccomp_profile import default_profile
 from runtime.errors import NotFound
+from runtime.inspect.capabilities import decode
 from runtime.inspect.cgroups import from_texts
 from runtime.inspect.mounts import parse
 from runtime.inspect.namespaces import KINDS, IdRange, Namespace
 from runtime.inspect.processes import Process
+from runtime.inspect.security import Security
 from runtime.inspect.source import Recording
 
 GROUP = "/sys/fs/cgroup/memory/container-lab/ink"
@@ -29,7 +32,9 @@ MOUNTINFO = (
     "602 600 0:52 / /dev rw,nosuid - tmpfs tmpfs rw,mode=755\n"
     "603 600 8:1 /srv/data /data rw - ext4 /dev/sda1 rw\n"
 )
-HOST = Host("6.18", "v1", True, {kind: 4026531834 + at for at, kind in enumerate(KINDS)}, 31)
+DOCKERS_FOURTEEN, ALL = 0xA80425FB, 0x1FFFFFFFFFF
+HOST = Host("6.18", "v1", True, {kind: 4026531834 + at for at, kind in enumerate(KINDS)}, 31,
+            Security(1, ALL, ALL, ALL, 0, 0, False, 0, 0))
 
 
 class StillSampler:
@@ -137,6 +142,9 @@ def dead_view() -> View:
         usage=usage(), points=tuple(Point(started + at / 10, 5_000_000 * at, 0.4, at > 4)
                                     for at in range(10)),
         mounts=tuple(parse(MOUNTINFO)), effects=effects, happenings=happenings,
+        security=Security(48213, *[DOCKERS_FOURTEEN] * 3, 0, 0, False, 2, 1, "",
+                          ("/proc/kcore",), ("/proc/sys",)),
+        filter=default_profile([f"CAP_{name}" for name in decode(DOCKERS_FOURTEEN)]),
         why=(("the kernel", "killed hog: its cgroup had no page left", "memory.events oom_kill 1"),
              ("the shim", "saw pid 48213 end by signal 9 (SIGKILL)", "waitid status"),
              ("docker", "says Exited (137), OOMKilled true", "inspect .State")),

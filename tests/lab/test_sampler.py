@@ -9,16 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.observation import (
-    Observation,
-    effect_of,
-    from_event,
-    from_evidence,
-    point,
-    row_of,
-    seconds,
-    told_once,
-)
+from lab.happenings import from_event, from_evidence, told_once
+from lab.observation import Observation
+from lab.rows import effect_of, point, row_of, seconds
 from lab.sampler import Sampler
 from runtime.inspect.cgroups import from_texts
 from runtime.inspect.source import Live, Recording

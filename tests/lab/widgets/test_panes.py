@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from lab.snapshot import Effect, Happening, Row, View
-from lab.widgets import cgroups, hood, lifecycle, mounts, namespaces, processes
+from lab.widgets import cgroups, hood, lifecycle, mounts, namespaces, processes, security
 from lab.widgets.cause import card, cause
 from lab.widgets.line import Line, laid_out, width_of
 from tests.lab.conftest import usage
 
-PANES = (cgroups, namespaces, mounts, lifecycle, processes, hood)
+PANES = (cgroups, namespaces, mounts, lifecycle, processes, hood, security)
 
 
 def words(rows) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from lab.course import predicates, predicates_events, predicates_proc
+from lab.course import by_hand, predicates, predicates_events, predicates_proc
 from lab.course.attempt import Attempt, Record
 from lab.course.lesson import Check, Step, fill
 from lab.course.measure import number, same
@@ -61,7 +61,7 @@ VALUES: Mapping[str, Callable[[Words, Context], Reading | None]] = {
     "container": predicates.container_value, "cgroup": predicates.cgroup_value,
     "operations": predicates.operations_value, "ns": predicates_proc.ns_value,
     "proc": predicates_proc.proc_value, "mount": predicates_proc.mount_value,
-    "overlay": predicates_proc.overlay_value,
+    "overlay": predicates_proc.overlay_value, "file": predicates_proc.file_value,
     "value": lambda words, context: Reading(context.text(words["value"]), ""),
 }
 
@@ -195,6 +195,10 @@ def _note(check: Check, context: Context) -> None:
 
 def note_existing(name: str, context: Context) -> None:
     """Remember that a container is there, so that `gone` has something to compare with."""
+    if by_hand.is_command(name):
+        if pid := by_hand.newest(context.world.source, name, context.attempt.started_ns):
+            context.record.baseline[f"gone/{name}"] = ["", pid, 0, ""]
+        return
     facts = context.world.container(name)
     if facts is None:
         return

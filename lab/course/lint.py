@@ -79,7 +79,7 @@ def _lesson(lesson: Lesson, where: str) -> Iterator[str]:
     made: set[str] = set()
     for step in lesson.steps:
         yield from _step(step, f"{where}: step {step.id}", made)
-        made |= undo.names_made(step)
+        made |= undo.names_made(step) | set(step.solve)
 
 
 def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
         yield f"{where}: {len(step.checks)} checks (one idea a step: at most {MOST_CHECKS})"
     for check in checks:
         # What was never there is "gone" from the start, and the check proves nothing.
-        if check.subject == "gone" and check.words["gone"] not in made:
+        if check.subject == "gone" and not _made(check.words["gone"], made):
             yield f"{where}: gone {check.words['gone']} without a step before it that makes it"
     if step.kind in ("do", "watch", "ask") and not step.hints:
         yield f"{where}: no hints"
@@ -102,6 +102,11 @@ def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
                 yield f"{where}: hint {number} holds the solution"
     if step.kind in ("do", "ask", "explain", "watch") and not step.reveal:
         yield f"{where}: no reveal"
+
+
+def _made(what: str, made: set[str]) -> bool:
+    """Whether a step before makes that container, or runs that command line."""
+    return what in made or " " in what and any(what in line for line in made)
 
 
 def _text(lesson: Lesson, where: str, language: str, code: str) -> Iterator[str]:

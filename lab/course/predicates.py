@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from lab.course import by_hand
 from lab.course.evidence import Facts
 from lab.course.measure import number, plain, same
 from lab.course.predicates_events import actor
@@ -35,6 +36,8 @@ PHASES = ("isolate", "root", "limit", "drop", "exec")
 
 def missing(name: str, context: Context) -> str:
     """Why there is no container of that name, as far as one can see."""
+    if by_hand.is_command(name):
+        return f"no process of this host is `{name}`"
     for event in reversed(context.world.events(context.attempt.started_ns)):
         if actor(event).get("name") == name and event.get("Action") == "destroy":
             return f"{name} was here, and has been removed"
@@ -223,19 +226,23 @@ def gone(words: Words, context: Context) -> Result:
     name, what = context.text(words["gone"]), words.get("what", "container")
     kept = context.record.baseline.get(f"gone/{name}")
     facts = context.world.container(name)
-    goal = f"{name} is gone" if what == "container" else f"the {what} of {name} is gone"
+    whole = what == "container" or by_hand.is_command(name)
+    goal = f"{name} is gone" if whole else f"the {what} of {name} is gone"
     if kept is None and facts is None:
         return Result(False, "was there, and is gone", f"{name} was never there", "", goal)
-    left = _left(what, kept, facts, context)
+    left = _left(name, what, kept, facts, context)
     return Result(not left, "gone", left or "gone", left, goal)
 
 
-def _left(what: str, kept: list[Any] | None, facts: Facts | None, context: Context) -> str:
+def _left(name: str, what: str, kept: list[Any] | None, facts: Facts | None,
+          context: Context) -> str:
     """The path of what is still there, or nothing."""
     if what == "container":
         return facts.path if facts else ""
     pid, start, upper = (kept or [0, 0, ""])[1:4]
     if what == "process":
+        if by_hand.is_command(name):
+            pid = by_hand.newest(context.world.source, name, context.attempt.started_ns)
         pid = facts.pid if facts and facts.pid else pid
         return f"/proc/{pid}" if pid and context.world.source.exists(f"/proc/{pid}") else ""
     if what == "cgroup":

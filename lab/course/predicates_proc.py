@@ -1,9 +1,11 @@
 """The predicates about a live process and its files: ns, proc, mount, overlay, file.
 
 Each reads what lsns, /proc, findmnt and ls would show, through the Source, for the container's
-first process or the one with the `command` that the author names.
+first process or the one with the `command` that the author names. A subject with a space in it is
+no container: it is the process with that command line, whoever started it (`by_hand.py`).
 
     {ns = "$name", kind = ["pid", "mnt"], differs_from = "host"}
+    {ns = "sleep $seconds", kind = "uts", hostname = "$host"}
     {proc = "$name", field = "SigCgt", has = "TERM"}
     {overlay = "$name", path = "/etc/motd", is = "copied_up", lower_has = true}
 Sources: proc(5), namespaces(7), overlayfs.rst.
@@ -11,10 +13,12 @@ Sources: proc(5), namespaces(7), overlayfs.rst.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from lab.course import by_hand
 from lab.course.predicates import compare, missing
 from lab.course.result import Context, Reading, Result
 from runtime.inspect import layers as overlays
@@ -31,7 +35,9 @@ IS = {"copied_up": "copied up", "whiteout": "a whiteout", "opaque": "opaque",
 
 
 def pid_of(name: str, context: Context) -> int:
-    """The container's first process on the host; 0 when it has none."""
+    """The container's first process, or the process of that command line; 0 when there is none."""
+    if by_hand.is_command(name):
+        return by_hand.newest(context.world.source, name, context.attempt.started_ns)
     facts = context.world.container(name)
     return facts.pid if facts else 0
 
@@ -51,6 +57,8 @@ def ns(words: Words, context: Context) -> Result:
     relation = "its own" if word == "differs_from" else f"shared with {other}"
     goal = f"{name} has {relation} {', '.join(kinds)}" if word == "differs_from" else \
         f"{name} shares {', '.join(kinds)} with {other}"
+    if "hostname" in words:
+        return _hostname(words, context)
     pid = pid_of(name, context)
     if not pid:
         return Result(False, relation, _dead(name, context), "", goal)
@@ -70,6 +78,17 @@ def ns(words: Words, context: Context) -> Result:
     return Result(not wrong and enough, relation, observed, f"/proc/{pid}/ns/{shown[0]}", goal)
 
 
+def _hostname(words: Words, context: Context) -> Result:
+    """The host name that the UTS namespace of a process holds."""
+    name, wanted = context.text(words["ns"]), context.text(words["hostname"])
+    pid = os.getpid() if name in HOST else pid_of(name, context)
+    goal = f"{name} calls its host {wanted}"
+    if not pid:
+        return Result(False, wanted, _dead(name, context), "", goal)
+    found = namespaces.hostname(context.world.source, pid) or "unreadable"
+    return Result(found == wanted, wanted, found, f"/proc/{pid}/ns/uts", goal)
+
+
 def _namespaces_of(name: str, context: Context) -> dict[str, int]:
     if name in HOST:
         return namespaces.own(context.world.source)
@@ -82,6 +101,10 @@ def ns_value(words: Words, context: Context) -> Reading | None:
     name, kind = context.text(words["ns"]), str(words.get("kind", "pid"))
     if words.get("field") == "own":
         return _own(name, context)
+    if words.get("field") == "hostname":
+        pid = os.getpid() if name in HOST else pid_of(name, context)
+        called = namespaces.hostname(context.world.source, pid) if pid else None
+        return Reading(called, f"/proc/{pid}/ns/uts") if called else None
     pid = 0 if name in HOST else pid_of(name, context)
     found = _namespaces_of(name, context).get(kind)
     path = f"/proc/{pid or 'self'}/ns/{kind}"
@@ -149,6 +172,8 @@ def proc_value(words: Words, context: Context) -> Reading | None:
         parent = text(source, f"/proc/{one.ppid}/comm") or ""
         value = {"comm": one.comm, "cmdline": " ".join(one.cmdline), "ppid_comm": parent.strip()}
         return Reading(value[label], f"/proc/{pid}/{'cmdline' if label == 'cmdline' else 'stat'}")
+    if label in ("root", "cwd"):
+        return Reading(getattr(one, label), f"/proc/{pid}/{label}")
     fields = processes.parse_status(text(source, f"/proc/{pid}/status") or "")
     return Reading(fields[label], f"/proc/{pid}/status") if label in fields else None
 
@@ -159,7 +184,7 @@ def mount(words: Words, context: Context) -> Result:
     keys = ("fstype", "root", "option", "propagation")
     expected = ", ".join(f"{key} {context.text(words[key])}" for key in keys if key in words)
     goal = f"{target} of {name} is {expected.removeprefix('fstype ') or 'a mount'}"
-    pid = pid_of(name, context)
+    pid = _table_of(name, context)
     row = mounts.mount_at(mounts.mounts(context.world.source, pid), target) if pid else None
     if row is None:
         observed = f"{target} is no mount" if pid else _dead(name, context)
@@ -172,9 +197,14 @@ def mount(words: Words, context: Context) -> Result:
                   f"/proc/{pid}/mountinfo", goal)
 
 
+def _table_of(name: str, context: Context) -> int | str:
+    """Whose mount table: the host's is the lab's own."""
+    return "self" if name in HOST else pid_of(name, context)
+
+
 def mount_value(words: Words, context: Context) -> Reading | None:
     """File system type or root of one row."""
-    pid = pid_of(context.text(words["mount"]), context)
+    pid = _table_of(context.text(words["mount"]), context)
     target = context.text(words.get("target", "/"))
     row = mounts.mount_at(mounts.mounts(context.world.source, pid), target) if pid else None
     if row is None:
@@ -242,6 +272,16 @@ def file(words: Words, context: Context) -> Result:
     if not context.world.source.exists(where):
         return Result(words.get("exists") is False, ", ".join(wanted), "not there", where, goal)
     return _file_facts(words, context, where, ", ".join(wanted), goal)
+
+
+def file_value(words: Words, context: Context) -> Reading | None:
+    """What stands in the brackets of `content_re` in a file: hierarchy 4 of /proc/cgroups."""
+    name, path = context.text(words.get("in", "host")), context.text(words["file"])
+    pid = 0 if name in HOST else pid_of(name, context)
+    where = path if name in HOST else f"/proc/{pid}/root{path}"
+    found = re.search(context.text(words.get("content_re", "(.*)")),
+                      text(context.world.source, where) or "", re.MULTILINE)
+    return Reading(found[1], where) if found and (pid or name in HOST) else None
 
 
 def _file_facts(words: Words, context: Context, where: str, wanted: str, goal: str) -> Result:

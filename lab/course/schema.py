@@ -54,7 +54,7 @@ PREDICATES: dict[str, dict[str, str]] = {
     "container": {"container": "str", "exists": "bool", "state": "str", "exit_code": "codes",
                   "oom_killed": "bool", "alive": "bool", "field": "str"},
     "ns": {"ns": "str", "kind": "str or strs", "differs_from": "str", "same_as": "str",
-           "members_ge": "int", "field": "str"},
+           "members_ge": "int", "field": "str", "hostname": "str"},
     "proc": {"proc": "str", "field": "str", "command": "str", "has": "str", "lacks": "str",
              "count": "int"} | COMPARISON,
     "cgroup": {"cgroup": "str", "file": "str", "key": "str", "delta_ge": "number",
@@ -81,7 +81,7 @@ CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
     ("mount", "propagation"): ("private", "shared", "slave"),
     ("mount", "field"): ("fstype", "root"),
     ("overlay", "is"): ("copied_up", "whiteout", "opaque", "lower_only", "upper_only"),
-    ("ns", "field"): ("inode", "own"),
+    ("ns", "field"): ("inode", "own", "hostname"),
     ("overlay", "field"): ("is", "device", "size"),
     ("gone", "what"): ("container", "process", "cgroup", "upper"),
 }

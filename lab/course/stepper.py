@@ -17,6 +17,7 @@ from typing import Any
 
 from lab.course import answers, attempts, cards, checks, said, undo
 from lab.course.attempt import Attempt, Record
+from lab.course.by_hand import Made
 from lab.course.cards import Card, Phase
 from lab.course.evidence import EngineWorld, World
 from lab.course.lesson import Lesson, Step, fill
@@ -252,12 +253,20 @@ class Stepper:
 
     def preview_reset(self, scope: str = "lesson") -> list[str]:
         """What `reset` would destroy, one line for each; nothing is also an answer."""
-        return [undo.describe(one) for one in self._made(scope)]
+        since = self._since(scope)
+        containers = undo.made(self.lesson, self._attempt, self._world, since)
+        inside = {one.pid for one in containers}
+        return [undo.describe(one) for one in containers] + [
+            undo.describe_by_hand(one) for one in self._made_by_hand(since)
+            if one.pid not in inside]
 
     def reset(self, scope: str = "lesson") -> list[str]:
         """Remove what this attempt (or this step) made, and start it again; what was done."""
         with self._lock:
-            done = undo.remove(self._engine, self._made(scope))
+            since = self._since(scope)
+            done = undo.remove(self._engine, undo.made(self.lesson, self._attempt, self._world,
+                                                       since))
+            done += undo.end(self._world, self._made_by_hand(since))
             self._tell("reset", scope=scope, removed=done)
             if scope == "lesson":
                 self._attempt = self._begin(self._attempt.number + 1)
@@ -266,11 +275,13 @@ class Stepper:
             self._enter()
             return done
 
-    def _made(self, scope: str) -> list[Any]:
+    def _since(self, scope: str) -> int:
         if scope not in ("step", "lesson"):
             raise Invalid(f"reset {scope} (known: step, lesson)")
-        since = self._record.started_ns if scope == "step" else 0
-        return undo.made(self.lesson, self._attempt, self._world, since)
+        return self._record.started_ns if scope == "step" else 0
+
+    def _made_by_hand(self, since_ns: int) -> list[Made]:
+        return undo.made_by_hand(self.lesson, self._attempt, self._world, since_ns)
 
     def _tell(self, what: str, **detail: Any) -> None:
         self._progress.keep(self._attempt)

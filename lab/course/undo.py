@@ -1,15 +1,18 @@
 """What a lesson's attempt made, and taking exactly that away again.
 
 A container belongs to the attempt when the lesson gave it its name and it was made after the
-attempt began. Everything else on the host is left alone, also other containers of ours: a student
-who tries something beside the lesson keeps it. Works through the engine alone.
+attempt began; a process made by hand, when it has the command line that the lesson gave it and
+began after the attempt. Everything else on the host is left alone, also other containers of ours:
+a student who tries something beside the lesson keeps it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from lab.course import by_hand
 from lab.course.attempt import Attempt
+from lab.course.by_hand import Made
 from lab.course.evidence import Facts, World
 from lab.course.lesson import Check, Lesson, Step, fill
 from lab.course.prose import variables_in
@@ -20,12 +23,20 @@ NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "operations", 
 
 def names(lesson: Lesson, attempt: Attempt) -> set[str]:
     """Every container name that the lesson fixes: in its checks and in its solutions."""
-    return {fill(name, attempt.vars) for name in _templates(lesson)} - {"host", "self", ""}
+    found = {fill(name, attempt.vars) for name in _templates(lesson)}
+    return {name for name in found if not by_hand.is_command(name)} - {"host", "self", ""}
+
+
+def command_lines(lesson: Lesson, attempt: Attempt) -> set[str]:
+    """Every command line by which the lesson finds a process: {"sleep 3607"}."""
+    found = {fill(name, attempt.vars) for name in _templates(lesson)}
+    return {name for name in found if by_hand.is_command(name)}
 
 
 def naming_variables(lesson: Lesson) -> set[str]:
     """The variables whose values are containers' names: {"name", "twin"}."""
-    return {variable for template in _templates(lesson) for variable in variables_in(template)}
+    return {variable for template in _templates(lesson) if not by_hand.is_command(template)
+            for variable in variables_in(template)}
 
 
 def _templates(lesson: Lesson) -> set[str]:
@@ -65,6 +76,24 @@ def made(lesson: Lesson, attempt: Attempt, world: World, since_ns: int = 0) -> l
     mine = names(lesson, attempt)
     begun = max(attempt.started_ns, since_ns)
     return [one for one in world.containers() if one.name in mine and one.created_ns >= begun]
+
+
+def made_by_hand(lesson: Lesson, attempt: Attempt, world: World, since_ns: int = 0) -> list[Made]:
+    """The processes with a command line of this attempt that began after `since_ns`."""
+    begun = max(attempt.started_ns, since_ns)
+    return [one for command in sorted(command_lines(lesson, attempt))
+            for one in by_hand.find(world.source, command, begun)]
+
+
+def describe_by_hand(made: Made) -> str:
+    """What ending a process by hand means, in one line."""
+    return f"process {made.pid} (`{made.command}`): it is killed"
+
+
+def end(world: World, processes: list[Made]) -> list[str]:
+    """Kill what is left of them, once the containers are gone; returns what was done."""
+    return [f"killed process {one.pid} (`{one.command}`)" for one in processes
+            if by_hand.end(world.source, one)]
 
 
 def describe(facts: Facts) -> str:

@@ -41,7 +41,7 @@ class Operation:
     """One kernel effect: phase, name, call (its manual page), arguments, and who asked for it."""
 
     __slots__ = ("phase", "name", "call", "arguments", "pid", "symbol",
-                 "result", "errno", "start_ns", "ns")
+                 "result", "errno", "start_ns", "ns", "held_ns")
 
     def __init__(self, name: str, call: str, arguments: dict[str, Any], symbol: str) -> None:
         self.phase = _state.phase
@@ -51,6 +51,8 @@ class Operation:
         self.errno = 0
         self.start_ns = 0
         self.ns = -1
+        # How long it waited at the gate; 0 where nobody held it.
+        self.held_ns = 0
 
     def values(self) -> tuple[Any, ...]:
         """As plain values in the order of FIELDS, cheap to hand on: flags and paths as printed."""
@@ -59,7 +61,7 @@ class Operation:
             arguments[key] = value if type(value) in PLAIN else printable(value)
         result = self.result if type(self.result) in PLAIN else printable(self.result)
         return (self.phase, self.name, self.call, arguments, self.pid, self.symbol, result,
-                self.errno, self.start_ns, self.ns)
+                self.errno, self.start_ns, self.ns, self.held_ns)
 
     def to_data(self) -> dict[str, Any]:
         """As JSON: {"phase":"root","name":"mount","call":"mount(2)","arguments":{…},"ns":41000}."""
@@ -67,13 +69,18 @@ class Operation:
 
 
 FIELDS = ("phase", "name", "call", "arguments", "pid", "symbol", "result", "errno", "start_ns",
-          "ns")
+          "ns", "held_ns")
 PLAIN = frozenset((int, str, float, bool, type(None)))
 
 
 def to_data(values: tuple[Any, ...]) -> dict[str, Any]:
-    """The values of an operation under their names; a mode as one writes it: "0755"."""
+    """The values of an operation under their names; a mode as one writes it: "0755".
+
+    Only one that was held has held_ns.
+    """
     data = dict(zip(FIELDS, values))
+    if not data["held_ns"]:
+        del data["held_ns"]
     mode = data["arguments"].get("mode")
     if type(mode) is int:
         data["arguments"] = {**data["arguments"], "mode": f"{mode:04o}"}

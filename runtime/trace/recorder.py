@@ -12,6 +12,7 @@ from __future__ import annotations
 import marshal
 import os
 import struct
+from time import monotonic_ns
 
 from runtime.trace.operation import Operation, observe, to_data
 
@@ -41,7 +42,9 @@ class Recorder:
     def before(self, operation: Operation) -> None:
         # Kept from before it happens: execve never comes back to tell of itself.
         if self.then is not None:
+            asked_ns = monotonic_ns()
             self.then.before(operation)
+            operation.held_ns = monotonic_ns() - asked_ns
         self.operations.append(operation)
 
     def after(self, operation: Operation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -96,3 +97,20 @@ def test_a_recorders_own_operations_as_data() -> None:
         step(1)
     assert [(each["name"], each["by"], each["result"]) for each in recorder.data()] == [
         ("step", "shim", 1)]
+
+
+def test_one_that_was_held_says_how_long() -> None:
+    class Slow:
+        def before(self, operation: Operation) -> None:
+            time.sleep(0.01)
+
+        def after(self, operation: Operation) -> None:
+            pass
+
+    held, free = Recorder("init", Slow()), Recorder("init")
+    for recorder in (held, free):
+        made = Operation("mount", "mount(2)", {}, "x.py:f")
+        recorder.before(made)
+        recorder.after(made)
+    assert held.data()[0]["held_ns"] >= 10_000_000
+    assert "held_ns" not in free.data()[0]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from runtime.client.session import Session
     from runtime.engine.engine import Container
 
+UNTOLD = ("{} was run by command line and does not tell what it asks of the kernel; only our own "
+          "runtime does, and can be stepped (leave --runtime out)")
 CARD_WIDTH = 80
 WHO_WIDTH = 12
 
@@ -80,6 +82,9 @@ def operations(session: Session, given: Options, words: list[str]) -> int:
     rows = [["N", "PHASE", "BY", "CALL", "RESULT", "TIME", "SYMBOL"]]
     rows += [_operation(operation) for operation in found]
     session.say(tables.render(rows, narrowest=4, gap=2))
+    other = session.engine.find(words[0]).config["HostConfig"].get("Runtime")
+    if other and other != "container-lab":
+        session.say(f"\n{help.fill(UNTOLD.format(os.path.basename(other)), help.columns())}")
     return 0
 
 

@@ -34,7 +34,6 @@ LOG_DRIVERS = ("none", "local", "syslog", "journald", "gelf", "fluentd", "awslog
                "etwlogs", "gcplogs")
 LOG_OPTIONS = ("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex",
                "tag", "mode", "max-buffer-size")
-RUNTIMES = ("runc", "crun", "io.containerd.runc.v2")
 
 
 def host_fields(given: Options) -> dict[str, Any]:
@@ -51,6 +50,8 @@ def host_fields(given: Options) -> dict[str, Any]:
         fields[field] = mode
     if fields.get("UTSMode") == "host" and given.get("hostname"):
         raise Invalid("conflicting options: hostname and the UTS mode")
+    if given.get("runtime"):
+        fields["Runtime"] = given["runtime"]
     _restart(given.get("restart", ""))
     _others(given)
     return fields
@@ -85,8 +86,3 @@ def _others(given: Options) -> None:
         if name in LOG_OPTIONS:
             raise _later(f"--log-opt {name}")
         raise Invalid(f"unknown log opt '{name}' for json-file log driver")
-    runtime = given.get("runtime", "")
-    if runtime in RUNTIMES:
-        raise _later(f"--runtime {runtime}")
-    if runtime:
-        raise Invalid(f"unknown or invalid runtime name: {runtime}")

@@ -112,7 +112,8 @@ FLAGS: tuple[Flag, ...] = (
      'Restart policy to apply when a container exits: "no" (default "no")'),
     ("rm", "", "bool", BUILT, "Automatically remove the container and its associated anonymous "
                               "volumes when it exits"),
-    ("runtime", "", "string", BUILT, "Runtime to use for this container (only our own so far)"),
+    ("runtime", "", "string", BUILT,
+     "Runtime to use for this container: runc, crun, or the path of another (default our own)"),
     ("security-opt", "", "list", BUILT, "Security Options"),
     ("shm-size", "", "bytes", BUILT, "Size of /dev/shm"),
     ("sig-proxy", "", "bool", BUILT, "Proxy received signals to the process (default true)"),

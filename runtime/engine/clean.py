@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from runtime.cgroup import cgroup
+from runtime.cgroup import cgroup, hierarchies, strays
 from runtime.engine import connection, containers, ledger, repair, store
 from runtime.errors import LabError
 from runtime.kernel import processes, unmount
@@ -27,6 +27,7 @@ def clean(places: Places) -> list[str]:
     done = end_shims(places)
     for path in groups(places):
         done += remove_group(path)
+    done += strays.remove(places.group, hierarchies.find())
     for ident in store.idents(places):
         done += unmount_root(places.container(ident))
         done += remove_path(places.container(ident), f"container {ident[:12]}")

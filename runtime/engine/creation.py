@@ -52,7 +52,7 @@ def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
         os.mkdir(directory, 0o710)
         bare = names.claim(places, name, ident)
         config["Name"] = f"/{bare}"
-        fill(directory, config, image)
+        fill(directory, config, image, f"{places.group}/{bare}")
     except BaseException as error:
         if bare:
             names.release(places, bare, ident)
@@ -136,6 +136,10 @@ def check(config: dict[str, Any]) -> None:
         seen.add(destination)
     if wanted.get("StopSignal"):
         signals.number(wanted["StopSignal"])
+    if host.get("Runtime"):
+        from runtime.engine import runtimes
+
+        runtimes.program(host)
     if host.get("ContainerLab"):
         ablation().check(wanted, host)
     check_built(host)
@@ -156,7 +160,7 @@ def check_built(host: dict[str, Any]) -> None:
             raise Unsupported(f"HostConfig.{field} {value} is not built yet")
 
 
-def fill(directory: str, config: dict[str, Any], image: Image) -> None:
+def fill(directory: str, config: dict[str, Any], image: Image, group: str) -> None:
     """Write the directory: the bundle, the top layer, our three files, and last container.json.
 
     container.json comes last, for it is what makes a directory a container: killed before it, the
@@ -170,7 +174,12 @@ def fill(directory: str, config: dict[str, Any], image: Image) -> None:
     own_files(directory, config)
     for text in config["HostConfig"].get("Binds") or []:
         make_source(spec.parse_bind(text)[0])
-    documents.write(f"{directory}/config.json", spec.make(config, directory, image.layers))
+    bundle = spec.make(config, directory, image.layers)
+    bundle["linux"]["cgroupsPath"] = group
+    if config["HostConfig"].get("Runtime"):
+        # Nothing in it is younger, and crun 1.8 takes no other.
+        bundle["ociVersion"] = "1.0.2"
+    documents.write(f"{directory}/config.json", bundle)
     documents.write(f"{directory}/state.json", store.first_state())
     documents.write(f"{directory}/container.json", config,
                     durable=not config["HostConfig"].get("AutoRemove"))

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from runtime.engine.containers import Container
     from runtime.engine.engine import Engine
 
-CHAIN = ("failed to create task for container: failed to create shim task: OCI runtime create "
-         "failed: unable to start container process: error during container init: ")
+# Who passed the error on, as Docker names them; in runc's place stands our own oci/.
+TASK = "failed to create task for container: failed to create shim task: "
+CHAIN = (f"{TASK}OCI runtime create failed: unable to start container process: error during "
+         "container init: ")
 
 
 def start(engine: Engine, container: Container, gate: str | None) -> None:
@@ -42,6 +44,10 @@ def start(engine: Engine, container: Container, gate: str | None) -> None:
             if status == "paused":
                 raise Conflict("cannot start a paused container, try unpause instead")
             container.check_whole()
+            if gate:
+                from runtime.engine import runtimes
+
+                runtimes.refuse_to_hold(container.config["HostConfig"])
             forget_last_run(container)
             if attachment is None:
                 attachment, report = connection.pair()
@@ -82,6 +88,7 @@ def request(engine: Engine, container: Container, gate: str | None,
         "log": container.log_path, "events": f"{engine.root}/events.jsonl",
         "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
         "without": without(host), "gate": gate, "attach": attached,
+        "runtime": other_runtime(host), "terminal": bool(config["Config"].get("Tty")),
         "stdin": bool(config["Config"].get("OpenStdin")),
         "stdin_once": bool(config["Config"].get("StdinOnce")),
         # The name first: one whose owner has no directory is anybody's (names.py).
@@ -97,6 +104,15 @@ def without(host: dict[str, Any]) -> list[str]:
     from runtime.engine import ablation
 
     return ablation.of_the_runtime(host)
+
+
+def other_runtime(host: dict[str, Any]) -> str:
+    """The program of another OCI runtime; "" for our own. Raises NotFound."""
+    if not host.get("Runtime"):
+        return ""
+    from runtime.engine import runtimes
+
+    return runtimes.program(host)
 
 
 def forget_last_run(container: Container) -> None:
@@ -115,7 +131,8 @@ def failed(container: Container, error: LabError | OSError) -> LabError:
             error = KernelError("start the shim", error.errno or 0, error.filename or "")
         said = LabError(f"{CHAIN}{error}")
     else:
-        said = type(error)(f"{CHAIN}{error}")
+        # Another runtime speaks for itself.
+        said = type(error)(f"{TASK if str(error).startswith('OCI runtime') else CHAIN}{error}")
     code = error.exit_code if error.exit_code in (126, 127) else 128
     said.exit_code = code if code != 128 else 125
     if container.config["HostConfig"].get("AutoRemove"):

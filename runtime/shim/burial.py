@@ -12,7 +12,7 @@ import time
 
 from runtime.cgroup import stats
 from runtime.errors import LabError
-from runtime.kernel import processes, unmount
+from runtime.kernel import processes
 from runtime.shim import execs, protocol, removal
 from runtime.shim.logs import rfc3339
 
@@ -41,9 +41,8 @@ def bury(shim: Shim) -> None:
     shim.streams.drain(execs.DRAIN_PATIENCE_S)
     keeps = not shim.request.get("remove")
     kept = stats.last_words(shim.group.path) if keeps else {}
+    shim.runtime.delete()
     remove_group(shim)
-    if not shim.init.plan.own_mounts:
-        unmount_root(shim)
     shim.state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0,
                       ExitCode=code, Signal=signal, OOMKilled=shim.evidence.oom_kills > 0,
                       FinishedAt=rfc3339(time.time_ns()))
@@ -70,14 +69,6 @@ def remove_group(shim: Shim) -> None:
         shim.evidence.note("shim", "group stays", text=str(error))
         return
     shim.records.group_gone(shim.group.path)
-
-
-def unmount_root(shim: Shim) -> None:
-    """`--without mount`: what no namespace takes with it is taken out of the host's table."""
-    try:
-        unmount.detach_all(shim.init.plan.rootfs)
-    except LabError as error:
-        shim.evidence.note("shim", "mounts stay", text=str(error))
 
 
 def remove_everything(shim: Shim) -> None:

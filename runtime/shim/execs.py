@@ -19,7 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from runtime.oci.exec import Entering, Process
+    from runtime.oci.exec import Process
+    from runtime.shim.runtimes import Entering
     from runtime.shim.shim import Shim
 
 # So long the output of an ended process is waited for; Docker's too (moby daemon/monitor.go).
@@ -38,7 +39,7 @@ class Arrival:
     @property
     def fd(self) -> int:
         """Readable when there is news of it."""
-        return self.entering.sock.fileno()
+        return self.entering.fileno()
 
 
 def start(shim: Shim, client: Client, ask: dict[str, Any]) -> None:
@@ -51,12 +52,8 @@ def start(shim: Shim, client: Client, ask: dict[str, Any]) -> None:
     streams = Streams(once=True)
     stdio = streams.open_null() if process.get("terminal") else \
         streams.open_pipes(ask.get("stdin", False))
-    plan = shim.init.plan
-    from runtime.oci import exec as oci_exec  # not on the way of a start
-
     try:
-        entering = oci_exec.enter_container(process, shim.init.pid, shim.init.pidfd, shim.group,
-                                            stdio, plan.filter, plan.filter_flags)
+        entering = shim.runtime.enter(process, stdio)
     except BaseException:
         streams.close_ends()
         streams.finish(0)
@@ -129,6 +126,8 @@ def reap_orphans(shim: Shim) -> None:
         os.read(shim.children, 4096)
     except BlockingIOError:
         pass  # after the end of an exec, which may have stood before them
+    if shim.runtime.secretive and shim.arriving:
+        return  # one of them may be the process that arrives, whose pid we do not know yet
     ours = {shim.init.pid, *(process.pid for process, _ in shim.execs),
             *(arrival.entering.pid for arrival in shim.arriving)}
     while True:

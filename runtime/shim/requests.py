@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from runtime import documents
 from runtime.errors import Conflict, Invalid, NotFound
-from runtime.kernel import processes
 from runtime.shim import execs, protocol
 from runtime.shim.streams import Client
 
@@ -114,14 +113,14 @@ def answer(shim: Shim, client: Client, ask: dict[str, Any]) -> None:
 def kill(shim: Shim, number: int, by: str) -> None:
     """Signal init, noting first who asked: afterwards it may be gone."""
     shim.evidence.note("engine", by, signal=number, pid=shim.init.pid)
-    processes.pidfd_send_signal(shim.init.pidfd, number)
+    shim.runtime.kill(number)
 
 
 def pause(shim: Shim) -> None:
     """Freeze the group."""
     if shim.state["Status"] == "paused":
         raise Conflict("pause: already paused")
-    shim.group.freeze()
+    shim.runtime.pause()
     set_status(shim, "paused", "pause")
 
 
@@ -129,7 +128,7 @@ def resume(shim: Shim) -> None:
     """Thaw the group."""
     if shim.state["Status"] != "paused":
         raise Conflict("resume: not paused")
-    shim.group.thaw()
+    shim.runtime.resume()
     set_status(shim, "running", "unpause")
 
 

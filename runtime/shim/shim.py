@@ -20,9 +20,7 @@ import time
 from runtime import documents
 from runtime.cgroup import cgroup
 from runtime.kernel import processes
-from runtime.oci import create as oci
-from runtime.oci import plan as oci_plan
-from runtime.shim import becoming, burial, execs, protocol, rehearsal, removal, requests
+from runtime.shim import becoming, burial, execs, protocol, rehearsal, removal, requests, runtimes
 from runtime.shim.evidence import Evidence
 from runtime.shim.logs import Log, rfc3339
 from runtime.shim.records import Records
@@ -34,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.oci.create import Init
     from runtime.oci.exec import Process
 
     Request = dict[str, Any]
@@ -106,7 +105,8 @@ class Shim:
             "ShimStart": processes.start_ticks(os.getpid()), "StartedAt": "", "FinishedAt": "",
             "ExitCode": 0, "OOMKilled": False, "Error": "", "Signal": 0,
         }
-        self.init: oci.Init
+        self.runtime = runtimes.choose(self)
+        self.init: runtimes.Init
         self.oom: int | None = None
         self.listener: _socket.socket | None = None
 
@@ -117,13 +117,9 @@ class Shim:
         request = self.request
         # First: by its socket a half-made start is found and ended if the command is killed.
         self.listen()
-        plan = oci_plan.load(self.directory, request.get("root_mounts"), request.get("gate"),
-                             tuple(request.get("without") or ()))
-        terminal = bool(plan.process.get("terminal"))
-        stdio = self.streams.open_null() if terminal else \
+        stdio = self.streams.open_null() if request.get("terminal") else \
             self.streams.open_pipes(request.get("stdin", False))
-        self.init = oci.create(plan, self.group, stdio, request["cache"], self.born,
-                               self.watch_oom)
+        self.init = self.runtime.create(stdio)
         try:
             self.streams.close_ends()
             if self.init.master is not None:
@@ -131,7 +127,7 @@ class Shim:
             self.attach_caller()
             self.init.start()
         except BaseException:
-            oci.undo(self.init, self.group)
+            self.runtime.undo()
             raise
         self.state.update(Status="running", StartedAt=rfc3339(time.time_ns()),
                           Pid=self.init.pid, PidStart=processes.start_ticks(self.init.pid))
@@ -149,7 +145,7 @@ class Shim:
         """Before anything is inside: an OOM kill in its first moments must not be missed."""
         self.oom = self.group.watch_oom()
 
-    def born(self, init: oci.Init) -> None:
+    def born(self, init: Init) -> None:
         """The first process exists, and has done nothing yet.
 
         What the start needs of us beside it is done here, while it makes itself a container on the
@@ -162,6 +158,10 @@ class Shim:
             # Someone holds it there and looks: worth a file.
             self.state.update(Pid=init.pid, PidStart=processes.start_ticks(init.pid))
             self.records.state(self.state)
+        self.open_log()
+
+    def open_log(self) -> None:
+        """Where all output is kept, if anybody wants it kept."""
         if self.request.get("log"):
             self.log = Log(self.request["log"], lambda what: self.evidence.note("shim", what))
 

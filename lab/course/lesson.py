@@ -70,7 +70,11 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to read, guess, do, look up or explain."""
+    """One thing to read, watch, guess, do, look up or explain.
+
+    A watch step with `stops` is stepped through: its start is held before every call, and halts at
+    these phases and operations. Without, the start is looked at when it is over.
+    """
 
     id: str
     kind: str
@@ -83,6 +87,7 @@ class Step:
     correct: str = ""
     equals: Check | None = None
     container: str = ""
+    stops: tuple[str, ...] = ()
     focus: str = ""
     sure: bool = False
     hint_count: int = 0

@@ -221,7 +221,8 @@ class Line:
             self._say(f"{number}: {name}, {phase.microseconds} microseconds: "
                       f"{counted(phase.operations)}")
         self._say("")
-        self._answer()
+        if self.stepper.step.equals:
+            self._answer()
 
     def _answer(self) -> None:
         before = self.stepper.index

@@ -13,17 +13,20 @@ import ast
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-from lab.course import loader, undo
+from lab.course import loader, schema, undo
 from lab.course.lesson import Lesson, Step, fill
 from lab.course.loader import Course
+from lab.course.predicates import PHASES
 from lab.course.prose import variables_in
 from runtime.errors import LabError
 
 WIDTH = 76
 MINUTES = (3, 12)
 MOST_CHECKS = 5
+OPERATION = re.compile(r"^@operation\(.*\)\ndef (\w+)", re.MULTILINE)
 SYMBOL = re.compile(r"`((?:runtime|lab)/[\w/]+\.py):(\w+)`")
 
 
@@ -38,7 +41,7 @@ def lint(folder: str | None = None, code: str | None = None) -> list[str]:
     found = list(_concepts(course))
     for lesson in course.lessons():
         where = os.path.join(os.path.basename(folder), os.path.relpath(lesson.folder, folder))
-        found += _lesson(lesson, where)
+        found += _lesson(lesson, where, code)
         found += _text(lesson, where, course.language, code)
     return found + list(_strays(course))
 
@@ -64,7 +67,7 @@ def _strays(course: Course) -> Iterator[str]:
             yield f"{found.relative_to(Path(course.folder).parent)}: no track.toml lists it"
 
 
-def _lesson(lesson: Lesson, where: str) -> Iterator[str]:
+def _lesson(lesson: Lesson, where: str, code: str) -> Iterator[str]:
     if not MINUTES[0] <= lesson.minutes <= MINUTES[1]:
         yield f"{where}: {lesson.minutes} minutes (a lesson takes {MINUTES[0]} to {MINUTES[1]})"
     if not lesson.question:
@@ -79,6 +82,9 @@ def _lesson(lesson: Lesson, where: str) -> Iterator[str]:
     made: set[str] = set()
     for step in lesson.steps:
         yield from _step(step, f"{where}: step {step.id}", made)
+        for stop in step.stops:
+            if stop not in (calls := operations(code)):
+                yield f'{where}: step {step.id}: stop "{stop}"{schema.meant(stop, calls)}'
         made |= undo.names_made(step) | set(step.solve)
 
 
@@ -129,6 +135,15 @@ def _text(lesson: Lesson, where: str, language: str, code: str) -> Iterator[str]
         for path, symbol in SYMBOL.findall(line):
             if not defines(os.path.join(code, path), symbol):
                 yield f"{where}/{name}:{number}: there is no {symbol} in {path}"
+
+
+@cache
+def operations(code: str) -> tuple[str, ...]:
+    """Where a start can be halted: the phases, and every function with `@operation`."""
+    found = set[str]()
+    for path in Path(code, "runtime").rglob("*.py"):
+        found |= set(OPERATION.findall(path.read_text(encoding="utf-8")))
+    return (*PHASES, *sorted(found))
 
 
 def defines(path: str, symbol: str) -> bool:

@@ -33,13 +33,14 @@ STEP: dict[str, dict[str, str]] = {
     "read": _STEP,
     "predict": _STEP | {"options": "strs", "answer": "str", "sure": "bool"},
     "do": _STEP | _ACT,
-    "watch": _STEP | _ACT | {"container": "str", "options": "strs", "equals": "check"},
+    "watch": _STEP | _ACT | {"container": "str", "stops": "strs", "options": "strs",
+                             "equals": "check"},
     "ask": _STEP | {"equals": "check"},
     "explain": _STEP | {"options": "strs", "answer": "str"},
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "read": (), "predict": ("options", "answer"), "do": ("check", "solve"),
-    "watch": ("container", "check", "solve", "options", "equals"),
+    "watch": ("container", "check", "solve"),
     "ask": ("equals",), "explain": ("options", "answer"),
 }
 FAIL = {"when": "check", "say": "str"}
@@ -65,7 +66,7 @@ PREDICATES: dict[str, dict[str, str]] = {
                 "field": "str"},
     "event": {"event": "sequence"},
     "operations": {"operations": "str", "has": "str", "phases": "bool",
-                   "phase_of": "str"},
+                   "phase_of": "str", "held": "bool"},
     "answer": {"answer": "str"},
     "predicted": {"predicted": "str"},
     "gone": {"gone": "str", "what": "str"},

@@ -37,7 +37,7 @@ def solve(stepper: Stepper, terminal: Terminal, say: Say) -> None:
             _act(stepper, terminal, say, may_be_done=begun == stepper.index > 0)
         if step.kind == "predict" and not stepper.passed:
             stepper.predict(step.correct, "sure" if step.sure else "")
-        if step.kind in ("ask", "watch", "explain") and not stepper.explained():
+        if (step.equals or step.kind == "explain") and not stepper.explained():
             _answer(stepper, say)
         if not stepper.next() and not stepper.finished:
             raise Unsolved(f"step {step.id}: not passed")

@@ -157,7 +157,7 @@ class Stepper:
                 return waiting
             before = self._attempt.to_data()
             if self._looks.look(self.lesson, context):
-                self._record.passed |= self.step.kind == "do"
+                self._record.passed |= self.step.equals is None
                 self._tell("checked", evidence=checks.as_json(self._looks.results))
             elif self._attempt.to_data() != before:
                 self._progress.keep(self._attempt)
@@ -210,7 +210,7 @@ class Stepper:
         if not self.step.container:
             return []
         rows = self._world.operations(self._fill(self.step.container))
-        return cards.phases(rows, hidden=not self.passed)
+        return cards.phases(rows, hidden=bool(self.step.option_keys) and not self.passed)
 
     # Moving
 

@@ -25,22 +25,41 @@ def read_step(table: Mapping[str, Any], text: prose.Text, where: str, where_text
         raise Invalid(f'{here}: kind "{kind}"{schema.meant(str(kind), KINDS)}')
     schema.check_keys(table, schema.STEP[kind], here)
     schema.require(table, schema.REQUIRED[kind], here)
+    if kind == "watch":
+        _check_watch(table, here)
     if table["id"] not in text.steps:
         raise Invalid(f"{where_text}: section ## step: {table['id']} is missing")
     words = text.steps[table["id"]]
     step = Step(
         table["id"], kind, words, tuple(table.get("needs", ())),
-        tuple(read_check(item, here, variables) for item in table.get("check", ())),
+        _checks(table, here, variables),
         tuple(_fail(item, here, variables) for item in table.get("fail", ())),
         tuple(table.get("solve", ())), tuple(table.get("options", ())), table.get("answer", ""),
         read_check(table["equals"], here, variables) if "equals" in table else None,
-        table.get("container", ""), table.get("focus", ""), table.get("sure", False),
-        table.get("hints", 0),
+        table.get("container", ""), tuple(table.get("stops", ())), table.get("focus", ""),
+        table.get("sure", False), table.get("hints", 0),
     )
     for line in (*step.solve, step.container):
         _known_variables(line, variables, here)
     _check_prose(step, f"{where_text}: step {step.id}")
     return step
+
+
+def _checks(table: Mapping[str, Any], here: str, variables: Mapping[str, Any]) -> tuple[Check, ...]:
+    """The author's checks; of a start that is stepped through, also that somebody did."""
+    checks = [read_check(item, here, variables) for item in table.get("check", ())]
+    if table.get("stops"):
+        checks.append(Check("operations", {"operations": table["container"], "held": True}))
+    return tuple(checks)
+
+
+def _check_watch(table: Mapping[str, Any], here: str) -> None:
+    """It asks about its start, or is stepped through, or both; only our own start can be."""
+    schema.require(table, () if table.get("stops") else ("options", "equals"), here)
+    if ("options" in table) != ("equals" in table):
+        raise Invalid(f"{here}: options and equals go together")
+    if table.get("stops") and len(table["solve"]) != 1:
+        raise Invalid(f"{here}: solve = {table['solve']!r}: stops are for one line that starts it")
 
 
 def _check_prose(step: Step, where: str) -> None:

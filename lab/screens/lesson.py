@@ -84,7 +84,8 @@ class LessonScreen(WorkKeys):
 
     def _mask(self) -> None:
         """While the student is to name the phases of a start, the hood does not tell them."""
-        masked = self.stepper.step.kind == "watch" and not self.stepper.passed
+        step = self.stepper.step
+        masked = step.kind == "watch" and bool(step.option_keys) and not self.stepper.passed
         for pane in self.query(HoodPane):
             if pane.masked != masked:
                 pane.masked = masked

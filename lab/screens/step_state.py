@@ -89,7 +89,7 @@ class StepState:
 
     def missing(self, step: Any) -> str:
         """What the step still waits for."""
-        if step.kind in ("predict", "explain") or (step.kind == "watch" and self.asks(step)):
+        if step.kind in ("predict", "explain") or (step.option_keys and self.asks(step)):
             return "choose with the digits, then enter"
         if step.kind == "ask":
             return "type your answer"

@@ -19,7 +19,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from lab.course import by_hand, predicates, predicates_events, predicates_proc
+from lab.course import (
+    by_hand,
+    predicates,
+    predicates_events,
+    predicates_files,
+    predicates_net,
+    predicates_proc,
+)
 from lab.course.attempt import Attempt, Record
 from lab.course.lesson import Check, Step, fill
 from lab.course.measure import number, same
@@ -53,15 +60,16 @@ def value(words: Words, context: Context) -> Result:
 PREDICATES: Mapping[str, Callable[[Words, Context], Result]] = {
     "container": predicates.container, "cgroup": predicates.cgroup, "gone": predicates.gone,
     "event": predicates_events.event, "operations": predicates.operations, "ns": predicates_proc.ns,
-    "proc": predicates_proc.proc, "mount": predicates_proc.mount,
-    "overlay": predicates_proc.overlay, "file": predicates_proc.file,
+    "proc": predicates_proc.proc, "net": predicates_net.net, "mount": predicates_files.mount,
+    "overlay": predicates_files.overlay, "file": predicates_files.file,
     "predicted": predicted, "answer": answered, "value": value,
 }
 VALUES: Mapping[str, Callable[[Words, Context], Reading | None]] = {
     "container": predicates.container_value, "cgroup": predicates.cgroup_value,
     "operations": predicates.operations_value, "ns": predicates_proc.ns_value,
-    "proc": predicates_proc.proc_value, "mount": predicates_proc.mount_value,
-    "overlay": predicates_proc.overlay_value, "file": predicates_proc.file_value,
+    "proc": predicates_proc.proc_value, "net": predicates_net.net_value,
+    "mount": predicates_files.mount_value,
+    "overlay": predicates_files.overlay_value, "file": predicates_files.file_value,
     "value": lambda words, context: Reading(context.text(words["value"]), ""),
 }
 

@@ -15,6 +15,8 @@ from runtime.inspect.capabilities import SIGNAL_NAMES
 
 UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$")
+# /proc writes a mask of signals or capabilities so; people leave out the zeros.
+MASK = re.compile(r"^[0-9a-f]{16}$")
 DIGITS = re.compile(r"^-?\d{1,3}([,_' ]\d{3})+$")
 
 
@@ -44,10 +46,19 @@ def same(expected: object, observed: object, within_percent: float = 0.0) -> boo
     """Whether both mean the same value, `within_percent` of the expected one."""
     if isinstance(expected, bool) or isinstance(observed, bool):
         return str(expected).lower() == str(observed).lower()
+    if MASK.match(str(expected)) and (mask := _mask(observed)) is not None:
+        return int(str(expected), 16) == mask
     first, second = number(expected), number(observed)
     if first is None or second is None:
         return _words(expected) == _words(observed) or _same_signal(expected, observed)
     return abs(first - second) <= abs(first) * within_percent / 100
+
+
+def _mask(text: object) -> int | None:
+    try:
+        return int(str(text).strip(), 16)
+    except ValueError:
+        return None
 
 
 def _same_signal(expected: object, observed: object) -> bool:

@@ -18,7 +18,7 @@ from lab.course.lesson import Check, Lesson, Step, fill
 from lab.course.prose import variables_in
 
 # The word of each predicate that holds a container's name.
-NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "operations", "gone", "in")
+NAMED = ("container", "ns", "proc", "cgroup", "mount", "overlay", "net", "operations", "gone", "in")
 
 
 def names(lesson: Lesson, attempt: Attempt) -> set[str]:

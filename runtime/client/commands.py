@@ -24,6 +24,7 @@ FAMILIES = {
     "stats": "statistics",
     "history": "images", "import": "images", "rmi": "images", "tag": "images",
     "why": "explain", "operations": "explain", "clean": "explain",
+    "ablation": "ablation", "probe": "ablation",
     "info": "system", "version": "system", "events": "system", "completion": "completion",
     "__complete": "completion",
 }

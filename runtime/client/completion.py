@@ -24,11 +24,11 @@ VALUES = {"network": ("none", "host"), "signal": SIGNALS, "stop-signal": SIGNALS
           "type": ("container", "image"), "security-opt": ("no-new-privileges", "seccomp=")}
 # Which containers a command can be about; all, if it is not here.
 STATES = {"start": ("created", "exited"), "unpause": ("paused",),
-          **dict.fromkeys(("exec", "stop", "kill", "pause", "attach", "top", "stats"),
-                          ("running",))}
+          **dict.fromkeys(("exec", "stop", "kill", "pause", "attach", "top", "stats",
+                           "probe"), ("running",))}
 ON_CONTAINERS = ("start", "attach", "stop", "kill", "pause", "unpause", "restart", "rm", "wait",
-                 "exec", "logs", "top", "stats", "why", "operations", "inspect",
-                 "container inspect")
+                 "exec", "logs", "top", "stats", "why", "operations", "probe",
+                 "inspect", "container inspect")
 FILES, NO_FILES = ":0", ":4"
 
 BASH = """# bash completion of PROGRAM
@@ -164,7 +164,7 @@ def _of_words(session: Session, name: str, typed: list[str], prefix: str) -> tup
     try:
         if name in ("run", "create", "images", "image inspect") and not typed:
             return _starting(_images(session), prefix), False
-        single = name in ("exec", "logs", "top", "why", "operations", "attach")
+        single = name in ("exec", "logs", "top", "why", "operations", "attach", "probe")
         if name in ON_CONTAINERS and not (single and typed):
             return _starting(_containers(session, STATES.get(name, ())), prefix), False
     except (LabError, OSError):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from runtime.client.options import Flag
 
 USUAL = ("run", "exec", "ps", "images", "version", "info")
-LAB = ("why", "operations", "clean", "completion")
+LAB = ("why", "operations", "ablation", "probe", "clean", "completion")
 # These belong to other parts of the program; its launcher sends them there.
 OTHERS = [
     ("lesson", "The course, line by line: list, show, run, check, hint, reset"),

@@ -124,6 +124,12 @@ class Engine:
 
         return probes.ask(self.find(reference))
 
+    def compare(self, without: list[str], unsafe: bool, image: str = "lab/base") -> dict[str, Any]:
+        """A full container beside one that lacks these parts: what panes and probes say of both."""
+        from runtime.engine import comparison
+
+        return comparison.compare(self, without, unsafe, image)
+
     # ------------------------------------------------------------ looking
 
     def inspect(self, reference: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ PROBES: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
      ": 3<>/proc/sys/kernel/core_pattern"),
     ("userns", "make a user namespace", "unshare(2)", ("seccomp",), "unshare -U true"),
     ("keys", "ask for the kernel's keys", "keyctl(2)", ("seccomp",), ""),
-    ("priority", "go before others", "setpriority(2)", ("caps",), "nice -n -1 true"),
+    ("priority", "go before others", "setpriority(2)", ("caps",), "renice -n -1 -p $$"),
     ("node", "make a device node", "mknod(2)", (), "mknod /tmp/null c 1 3 && rm /tmp/null"),
     ("disk", "open the host's disk", "mknod(2) open(2)", (),
      "mknod /tmp/disk b {disk} && head -c 1 /tmp/disk >/dev/null"),

@@ -11,7 +11,8 @@ from runtime.errors import Unsupported
 from runtime.kernel import files
 
 # What a container is put under on v1. cpuacct is often the same mount as cpu.
-CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer")
+CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer",
+               "hugetlb", "net_cls", "net_prio", "perf_event", "rdma", "misc")
 
 
 class Hierarchies:

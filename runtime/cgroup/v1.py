@@ -8,11 +8,12 @@ Sources: Documentation/admin-guide/cgroup-v1/{memory,cpusets,freezer-subsystem,d
 
 from __future__ import annotations
 
+import errno
 import os
 from time import monotonic, sleep
 
 from runtime.cgroup.cgroup import Cgroup
-from runtime.errors import KernelError
+from runtime.errors import KernelError, Unsupported
 from runtime.kernel import files
 
 TYPE_CHECKING = False
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from runtime.cgroup.hierarchies import Hierarchies
 
 FREEZE_PATIENCE_S = 5.0
+AFTER_QUOTA = ("cpu.cfs_period_us", "cpu.cfs_burst_us")
+# Controllers that a hybrid host may have left to its v2 tree, which has none of the others.
+MAY_BE_UNIFIED = (("hugepageLimits", "hugetlb"), ("rdma", "rdma"))
 
 
 class CgroupV1(Cgroup):
@@ -71,19 +75,63 @@ class CgroupV1(Cgroup):
     def apply(self, resources: dict[str, Any]) -> None:
         from runtime.cgroup.resources import v1_writes
 
-        for controller, name, text in v1_writes(resources, self.hierarchies):
-            if name == "memory.memsw.limit_in_bytes" or name == "memory.limit_in_bytes":
+        resources = self.apply_unified(resources)
+        again = []
+        for controller, name, text in v1_writes(resources, self.hierarchies, self.has):
+            try:
+                self.set_limit(controller, name, text, resources)
+            except KernelError as error:
+                # A shorter period or a longer burst may not go with the old quota: after the new.
+                if name not in AFTER_QUOTA or error.errno != errno.EINVAL or \
+                        not (resources.get("cpu") or {}).get("quota"):
+                    raise
+                again.append((controller, name, text))
+        for controller, name, text in again:
+            self.write(controller, name, text)
+
+    def apply_unified(self, resources: dict[str, Any]) -> dict[str, Any]:
+        """Set what this host's v2 tree has the controller for; what is left is v1's."""
+        elsewhere = {section: resources[section] for section, controller in MAY_BE_UNIFIED
+                     if resources.get(section) and controller not in self.paths}
+        if not elsewhere or self.unified is None:
+            return resources
+        from runtime.cgroup.hierarchies import Hierarchies
+        from runtime.cgroup.v2 import CgroupV2
+
+        have = (files.read(f"{self.hierarchies.unified}/cgroup.controllers") or "").split()
+        for section, controller in MAY_BE_UNIFIED:
+            if section in elsewhere and controller in have:
+                beside = Hierarchies(2, {}, self.hierarchies.unified)
+                CgroupV2(self.path, beside).apply({section: resources[section]})
+                resources = {key: each for key, each in resources.items() if key != section}
+        return resources
+
+    def has(self, name: str) -> bool:
+        """Does the group have this file? "blkio.weight" """
+        directory = self.paths.get(name.partition(".")[0])
+        return directory is not None and os.path.exists(f"{directory}/{name}")
+
+    def set_limit(self, controller: str, name: str, text: str, resources: dict[str, Any]) -> None:
+        """Write one limit. Raises Unsupported where this kernel has no such file."""
+        try:
+            if name == "memory.limit_in_bytes":
                 self.write_memory(name, text, resources)
             else:
                 self.write(controller, name, text)
+        except KernelError as error:
+            if error.errno != errno.ENOENT or not self.exists():
+                raise
+            raise Unsupported(f"set {name}: this kernel's {controller} controller has no such file"
+                              ) from None
 
     def write_memory(self, name: str, text: str, resources: dict[str, Any]) -> None:
         """memsw ≥ limit must hold at every moment: on the way up, memsw has to go first."""
         try:
             self.write("memory", name, text)
         except KernelError as error:
-            swap = (resources.get("memory") or {}).get("swap")
-            if name != "memory.limit_in_bytes" or error.errno != 22 or swap is None:
+            memory = resources.get("memory") or {}
+            swap = memory.get("swap") or (-1 if memory.get("limit") == -1 else None)
+            if error.errno != errno.EINVAL or swap is None:
                 raise
             self.write("memory", "memory.memsw.limit_in_bytes", str(swap))
             self.write("memory", name, text)

@@ -14,7 +14,7 @@ import os
 from time import monotonic, sleep
 
 from runtime.cgroup.cgroup import Cgroup
-from runtime.errors import KernelError, Unsupported
+from runtime.errors import Conflict, KernelError, Unsupported
 from runtime.kernel import files
 
 TYPE_CHECKING = False
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FREEZE_PATIENCE_S = 5.0
+# Handed down when somebody asks for one of them.
+RARE = {"hugetlb", "rdma"}
 WANTED = ("cpuset", "cpu", "io", "memory", "pids")
 
 
@@ -40,7 +42,7 @@ class CgroupV2(Cgroup):
 
     def make(self, directory: str) -> None:
         above = self.hierarchies.unified or ""
-        *parents, name = self.path.strip("/").split("/")
+        *parents, _ = self.path.strip("/").split("/")
         for parent in parents:
             self.hand_down(above)
             above = f"{above}/{parent}"
@@ -49,11 +51,11 @@ class CgroupV2(Cgroup):
         self.make_anew(directory)
 
     @staticmethod
-    def hand_down(directory: str) -> None:
+    def hand_down(directory: str, wanted: tuple[str, ...] = WANTED) -> None:
         """Enable the wanted controllers for the children of directory, as far as it has them."""
         have = (files.read(f"{directory}/cgroup.controllers") or "").split()
         on = (files.read(f"{directory}/cgroup.subtree_control") or "").split()
-        missing = [name for name in WANTED if name in have and name not in on]
+        missing = [name for name in wanted if name in have and name not in on]
         if not missing:
             return
         path, text = f"{directory}/cgroup.subtree_control", " ".join(f"+{each}" for each in missing)
@@ -69,15 +71,55 @@ class CgroupV2(Cgroup):
     def apply(self, resources: dict[str, Any]) -> None:
         from runtime.cgroup.resources import v2_writes
 
-        have = (files.read(f"{self.directory}/cgroup.controllers") or "").split()
-        for name, text in v2_writes(resources):
+        self.check_usage(resources.get("memory") or {})
+        writes = list(v2_writes(resources, self.has))
+        have = self.controllers()
+        if {name.partition(".")[0] for name, _ in writes} & RARE - set(have):
+            have = self.ask_for(RARE)
+        for name, text in writes:
             controller = name.partition(".")[0]
             if controller not in have and controller != "cgroup":
                 raise Unsupported(f"set {name}: the {controller} controller is not handed down to "
                                   f"{self.path}", f"this group has: {' '.join(have) or 'none'}")
-            files.write_control(f"{self.directory}/{name}", text)
+            try:
+                files.write_control(f"{self.directory}/{name}", text)
+            except KernelError as error:
+                if error.errno != errno.ENOENT or not self.exists():
+                    raise
+                if name == "memory.swap.max" and text in ("0", "max"):
+                    continue  # a kernel without swap, and none is asked for
+                raise Unsupported(f"set {name}: this kernel's {controller} controller has no such "
+                                  "file") from None
         if resources.get("devices"):
             self.set_devices(resources["devices"])
+
+    def controllers(self) -> list[str]:
+        """Those that were handed down to this group."""
+        return (files.read(f"{self.directory}/cgroup.controllers") or "").split()
+
+    def ask_for(self, names: set[str]) -> list[str]:
+        """Have the groups above hand down what few ask for; what this one has then."""
+        above = self.hierarchies.unified or ""
+        for parent in ("", *self.path.strip("/").split("/")[:-1]):
+            above = f"{above}/{parent}" if parent else above
+            self.hand_down(above, tuple(sorted(names)))
+        return self.controllers()
+
+    def has(self, name: str) -> bool:
+        """Does the group have this file? "io.bfq.weight" """
+        return os.path.exists(f"{self.directory}/{name}")
+
+    def check_usage(self, memory: dict[str, Any]) -> None:
+        """checkBeforeUpdate: refuse a limit that would kill at once. Raises Conflict."""
+        if not memory.get("checkBeforeUpdate"):
+            return
+        used = [int(files.read(f"{self.directory}/{name}") or 0)
+                for name in ("memory.current", "memory.swap.current")]
+        limit, swap = memory.get("limit") or 0, memory.get("swap") or 0
+        if 0 < limit <= used[0]:
+            raise Conflict(f"rejecting memory limit {limit} <= usage {used[0]}")
+        if 0 < swap <= sum(used):
+            raise Conflict(f"rejecting memory+swap limit {swap} <= usage {sum(used)}")
 
     def set_devices(self, rules: list[dict[str, Any]]) -> None:
         """v2 has no file for it: a program decides, attached to the directory (devices.py)."""

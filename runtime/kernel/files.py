@@ -10,14 +10,22 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 
-from runtime.errors import KernelError
+from runtime.errors import Denied, KernelError
 from runtime.kernel import foreign
-from runtime.kernel.libc import NR_openat2, char_p, check, encode, int_, syscall, ulong
+from runtime.kernel.libc import NR_openat2, char_p, check, encode, int_, libc, syscall, ulong
 from runtime.trace.operation import operation
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
-RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_BENEATH, RESOLVE_IN_ROOT = 0x01, 0x02, 0x08, 0x10
+# A rename anywhere while ".." is walked may be an attack or none: the kernel asks to try again.
+MOST_TRIES = 128
+PROC_SUPER_MAGIC, DEVPTS_SUPER_MAGIC = 0x9FA0, 0x1CD1  # linux/magic.h
+PROC_ROOT_INODE = 1
 MOST_TEXT = 1 << 20
 # A fifo that stands there already is ENXIO, instead of waiting for somebody who reads it.
 MAKE = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -32,27 +40,52 @@ def open_in_root(root_fd: int, path: str, flags: int) -> int:
 
     The descriptor is close-on-exec. Raises KernelError.
     """
-    how = open_how(flags=flags | os.O_CLOEXEC, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    return check(syscall(NR_openat2, int_(root_fd), char_p(encode(path)), foreign.byref(how),
-                         ulong(foreign.sizeof(how))), "openat2", path)
+    return open_resolved(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
 
-class Opened(str):
-    """The path of an open descriptor, /proc/self/fd/N, that prints as what it leads to.
+def open_resolved(folder_fd: int, path: str, flags: int, resolve: int) -> int:
+    """Open path from folder_fd, by the rules of RESOLVE_*. Raises KernelError. openat2(2)"""
+    how = open_how(flags=flags | os.O_CLOEXEC, resolve=resolve)
+    name, size = char_p(encode(path)), ulong(foreign.sizeof(how))
+    for _ in range(MOST_TRIES):
+        fd = syscall(NR_openat2, int_(folder_fd), name, foreign.byref(how), size)
+        if fd >= 0 or foreign.get_errno() != errno.EAGAIN:
+            break
+    return check(fd, "openat2", path)
 
-    For calls that take paths only: acting by it acts on what was opened, whatever became of the
-    name meanwhile; and the slow motion and an error show "/dev/pts", not a number.
-    """
+
+def file_system(fd: int) -> int:
+    """Which kind of file system an open file is on: PROC_SUPER_MAGIC. fstatfs(2)"""
+    found = foreign.buffer(256)
+    check(libc.fstatfs(fd, found), "fstatfs", str(fd))
+    return int.from_bytes(found.raw[:8], sys.byteorder)
+
+
+class Shown(str):
+    """A path for the kernel that prints as another for the reader: "." as "/proc/acpi"."""
 
     shown: str
 
-    def __new__(cls, fd: int, shown: str, name: str = "") -> Opened:
-        self = super().__new__(cls, f"/proc/self/fd/{fd}{'/' + name if name else ''}")
-        self.shown = f"{shown.rstrip('/')}/{name}" if name else shown
+    def __new__(cls, path: str, shown: str) -> Self:
+        self = super().__new__(cls, path)
+        self.shown = shown
         return self
 
     def __str__(self) -> str:
         return self.shown
+
+
+class Opened(Shown):
+    """The path of an open descriptor, /proc/self/fd/N, that prints as what it leads to.
+
+    For calls that take paths only: acting by it acts on what was opened, whatever became of the
+    name meanwhile; and the slow motion and an error show "/dev/pts", not a number. It asks /proc,
+    so it is for the time before pivot_root, when that is the host's.
+    """
+
+    def __new__(cls, fd: int, shown: str, name: str = "") -> Self:
+        return super().__new__(cls, f"/proc/self/fd/{fd}{'/' + name if name else ''}",
+                               f"{shown.rstrip('/')}/{name}" if name else shown)
 
     def below(self, name: str) -> Opened:
         """A name in this directory."""
@@ -96,6 +129,12 @@ def symlink(target: str, path: str) -> None:
 def chown(path: str | int, uid: int, gid: int) -> None:
     """Give the file (or the open descriptor) to uid and gid. chown(2)"""
     os.chown(path, uid, gid)
+
+
+@operation("chown(2)")
+def chown_at(folder_fd: int, name: str, uid: int, gid: int) -> None:
+    """The same below an open directory, never through a link. fchownat(2)"""
+    os.chown(name, uid, gid, dir_fd=folder_fd, follow_symlinks=False)
 
 
 @operation("chmod(2)")
@@ -142,9 +181,14 @@ def unlink(path: str) -> None:
 
 @operation("write(2)")
 def write_control(path: str, text: str) -> None:
-    """Write text to a control file in one write. Raises KernelError with the file's name."""
+    """Write text to a control file in one write. Raises KernelError with the file's name.
+
+    Below /proc it is a file of the kernel's and no other: what an image or another container has
+    put there would take the text and let nothing happen (CVE-2019-16884, CVE-2025-52881).
+    """
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        fd = open_proc(path[6:]) if path.startswith("/proc/") else os.open(
+            path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.write(fd, text.encode())
         finally:
@@ -152,6 +196,18 @@ def write_control(path: str, text: str) -> None:
     except OSError as error:
         raise KernelError("write_control", error.errno or 0, f"{text.strip()!r} to {path}"
                           ) from None
+
+
+def open_proc(name: str) -> int:
+    """Open /proc/NAME for writing: /proc is a procfs, and nothing is mounted on the way to it."""
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if file_system(proc) != PROC_SUPER_MAGIC or os.fstat(proc).st_ino != PROC_ROOT_INODE:
+            raise Denied(f"write /proc/{name}: what is at /proc is not the kernel's procfs")
+        return open_resolved(proc, name, os.O_WRONLY,
+                             RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
+    finally:
+        os.close(proc)
 
 
 @operation("write(2)")

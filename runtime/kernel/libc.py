@@ -23,6 +23,7 @@ long_ = foreign.c_long
 libc.syscall.restype = long_
 libc.mount.argtypes = (char_p, char_p, char_p, ulong, char_p)
 libc.umount2.argtypes = (char_p, int_)
+libc.fstatfs.argtypes = (int_, void_p)
 libc.unshare.argtypes = (int_,)
 libc.setns.argtypes = (int_, int_)
 libc.prctl.argtypes = (int_, ulong, ulong, ulong, ulong)
@@ -37,6 +38,7 @@ NUMBERS = {
 }
 MACHINE = os.uname().machine
 NR_pidfd_send_signal, NR_pidfd_open, NR_clone3, NR_close_range = 424, 434, 435, 436
+NR_open_tree, NR_move_mount, NR_fsopen, NR_fsconfig, NR_fsmount = 428, 429, 430, 431, 432
 NR_openat2, NR_mount_setattr = 437, 442
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from runtime.oci.plan import Plan
 
 
+MAPPED = frozenset(("idmap", "ridmap"))
+
+
 class Init:
     """The container's first process, as the shim knows it."""
 
@@ -176,6 +179,7 @@ def clone_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int],
     with phase("isolate"):
         if plan.new_namespace("time"):
             make_time_namespace(plan.spec["linux"].get("timeOffsets") or {})
+        open_sources(plan)
         ours, theirs = sync.pair()
         # Opened here: root of a user namespace may not, and after pivot_root they are out of reach.
         joins, birth = group.open_joins(), group.birth_fd()
@@ -184,10 +188,21 @@ def clone_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int],
             if pid == 0:
                 be_init(plan, group, joins, stdio, theirs)
         finally:
-            for fd in joins if birth is None else (*joins, birth):
+            for fd in (*joins, *plan.trees.values(), *(() if birth is None else (birth,))):
                 os.close(fd)
             theirs.close()
     return Init(pid, pidfd, ours, plan, recorder)
+
+
+def open_sources(plan: Plan) -> None:
+    """Open the binds that init will not be able to: id-mapped ones, and what it may not reach."""
+    if plan.new_namespace("user") or any(
+            entry.get("uidMappings") or entry.get("gidMappings")
+            or not MAPPED.isdisjoint(entry.get("options") or ())
+            for entry in plan.spec.get("mounts") or []):
+        from runtime.oci import sources
+
+        plan.trees = sources.open_all(plan)
 
 
 def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, int],
@@ -197,7 +212,7 @@ def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, 
         container_init.move_stdio(stdio, plan.process)
         # Whatever the shim and its caller hold open, the image's words (cwd, args) shall not find.
         assert plan.record is not None
-        processes.close_others([sock.fileno(), plan.record, *joins])
+        processes.close_others([sock.fileno(), plan.record, *joins, *plan.trees.values()])
         container_init.run(plan, group, joins, sock)
     finally:
         os._exit(1)

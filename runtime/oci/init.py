@@ -87,7 +87,9 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
 
     with phase("root"):
         rootfs.prepare(plan, group)
-        if plan.pivots:
+        if plan.move_root:
+            rootfs.move_root(plan.rootfs)
+        elif plan.pivots:
             rootfs.enter_rootfs(plan.rootfs)
         else:
             rootfs.enter_by_chroot(plan.rootfs)
@@ -103,9 +105,10 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         # Before finish, which makes /proc/sys read-only.
         for name, value in ((spec.get("linux") or {}).get("sysctl") or {}).items():
             files.write_control(sysctl_file(name), value)
-        rootfs.finish(plan)
-        # A pty needs the container's devpts; before the user changes, for its owner is set here.
+        # A pty needs the container's devpts; before the user changes, for its owner is set here;
+        # before /dev may become read-only, for /dev/console is made in it.
         master = terminal.attach(process) if process.get("terminal") else None
+        rootfs.finish(plan)
         path = program.prepare(process)
 
     with phase("limit"):

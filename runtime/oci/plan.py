@@ -24,7 +24,8 @@ class Plan:
     """Everything init needs, in memory before it is cloned."""
 
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
-                 "filter", "filter_flags", "record", "filmed", "own_mounts", "pivots")
+                 "filter", "filter_flags", "record", "filmed", "own_mounts", "pivots",
+                 "move_root", "trees", "sealed_later")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
                  root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None,
@@ -46,10 +47,20 @@ class Plan:
         # Whether anybody keeps the operations; a gate always sees them.
         self.filmed = True
         self.record: int | None = None
+        # runc's --no-pivot: MS_MOVE and chroot, for a root that pivot_root refuses.
+        self.move_root = False
+        # Sources of binds that the shim had to open (sources.py), by their place in mounts.
+        self.trees: dict[int, int] = {}
+        # Mounts that become read-only when everything is in them.
+        self.sealed_later: list[int] = []
 
     def new_namespace(self, kind: str) -> bool:
         """Is a namespace of this kind (mnt, pid, …) made for the container?"""
         return kind in self.namespaces and self.namespaces[kind] is None
+
+    def has_cgroup_namespace(self) -> bool:
+        """Does the container see its own group as the root of the groups?"""
+        return "cgroup" in self.namespaces
 
     def clone_flags(self) -> int:
         """What clone3 makes. The cgroup namespace comes later, by unshare, once inside the group;

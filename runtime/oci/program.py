@@ -13,7 +13,7 @@ import stat
 
 from runtime.errors import Denied, NotFound
 from runtime.kernel import files, limits
-from runtime.oci.mounts import target
+from runtime.oci.places import target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,27 +8,28 @@ Sources: runtime-spec config.md "process.terminal"; pts(4), ioctl_tty(2).
 from __future__ import annotations
 
 import os
+import stat
 
-from runtime.kernel import files, mounts, terminals
-from runtime.kernel.mounts import MS_BIND
+from runtime.errors import Denied
+from runtime.kernel import files, terminals, trees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+PTMX, CONSOLE = "/dev/pts/ptmx", "/dev/console"
+
 
 def attach(process: dict[str, Any], console: bool = True) -> int:
     """Open a pty and make it this session's terminal. Returns the master."""
-    master, slave, number = terminals.open_pty("/dev/pts/ptmx")
+    master, slave, number = terminals.open_pty(PTMX)
+    if files.file_system(master) != files.DEVPTS_SUPER_MAGIC:
+        raise Denied(f"open a terminal: {PTMX} of the image is not on a devpts")
     size = process.get("consoleSize")
     if size and size.get("height") and size.get("width"):
         terminals.set_window_size(master, size["height"], size["width"])
     if console:
-        files.make_file("/dev/console", 0o620)
-        # By the descriptor: at the name an image without a devpts of its own may have put any
-        # file, which would be writable under this one (CVE-2025-52565).
-        mounts.mount(files.Opened(slave, f"/dev/pts/{number}"), "/dev/console", None,
-                     mounts.Flags(MS_BIND))
+        show_as_console(slave, number)
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     if slave > 2:
@@ -38,3 +39,24 @@ def attach(process: dict[str, Any], console: bool = True) -> int:
         files.chown(0, uid, -1)
     terminals.set_controlling_terminal(0)
     return master
+
+
+def show_as_console(slave: int, number: int) -> None:
+    """Put the terminal over /dev/console: file and terminal both by what is open.
+
+    The name /dev/pts/N may by now be a link, and so may /dev/console: with either, any file of
+    /proc would lie open, writable, past what is masked (CVE-2025-52565).
+    """
+    files.make_file(CONSOLE, 0o620)
+    place = os.open(CONSOLE, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(place).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
+            raise Denied(f"open a terminal: {CONSOLE} of the image is neither a file nor a device")
+        tree = trees.open_tree(f"/dev/pts/{number}", False, slave)
+        try:
+            trees.move_mount(tree, place, CONSOLE)
+        finally:
+            os.close(tree)
+    finally:
+        os.close(place)

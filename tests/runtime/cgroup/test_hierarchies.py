@@ -32,6 +32,8 @@ def test_legacy() -> None:
     assert (found.version, found.unified) == (1, None)
     assert found.controllers == {"cpu": "/sys/fs/cgroup/cpu,cpuacct",
                                  "cpuacct": "/sys/fs/cgroup/cpu,cpuacct",
+                                 "net_cls": "/sys/fs/cgroup/net_cls,net_prio",
+                                 "net_prio": "/sys/fs/cgroup/net_cls,net_prio",
                                  "memory": "/sys/fs/cgroup/memory"}, "the first mount counts"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from runtime.cgroup.hierarchies import CONTROLLERS, Hierarchies
-from runtime.cgroup.resources import THROTTLES, shares_to_weight, v1_writes, v2_writes
+from runtime.cgroup.block import THROTTLES
+from runtime.cgroup.resources import shares_to_weight, v1_writes, v2_writes
 from runtime.errors import Invalid, LabError, Unsupported
 
 HOST = Hierarchies(1, {name: f"/sys/fs/cgroup/{name}" for name in CONTROLLERS}, None)
@@ -16,7 +17,7 @@ ROWS: list[tuple[dict[str, Any], list[tuple[str, str, str]], list[tuple[str, str
     ({"memory": {"limit": 33554432}}, [("memory", "memory.limit_in_bytes", "33554432")],
      [("memory.max", "33554432")]),
     ({"memory": {"limit": -1}}, [("memory", "memory.limit_in_bytes", "-1")],
-     [("memory.max", "max")]),
+     [("memory.swap.max", "max"), ("memory.max", "max")]),
     ({"memory": {"reservation": 1024}}, [("memory", "memory.soft_limit_in_bytes", "1024")],
      [("memory.low", "1024")]),
     ({"memory": {"limit": 100, "swap": 300}},
@@ -47,6 +48,21 @@ ROWS: list[tuple[dict[str, Any], list[tuple[str, str, str]], list[tuple[str, str
      [("io.weight", "default 1")]),
     *[({"blockIO": {key: [DEVICE]}}, [("blkio", name, "8:0 1048576")],
        [("io.max", f"8:0 {word}=1048576")]) for key, (name, word) in THROTTLES.items()],
+    ({"cpu": {"quota": 50000, "burst": 20000}},
+     [("cpu", "cpu.cfs_quota_us", "50000"), ("cpu", "cpu.cfs_burst_us", "20000")],
+     [("cpu.max", "50000 100000"), ("cpu.max.burst", "20000")]),
+    ({"cpu": {"idle": 1}}, [("cpu", "cpu.idle", "1")], [("cpu.idle", "1")]),
+    ({"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]},
+     [("hugetlb", "hugetlb.2MB.limit_in_bytes", "4194304")], [("hugetlb.2MB.max", "4194304")]),
+    ({"rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 10000}, "mlx4_0": {"hcaObjects": 1}}},
+     [("rdma", "rdma.max", "mlx5_1 hca_handle=3 hca_object=10000"),
+      ("rdma", "rdma.max", "mlx4_0 hca_object=1")],
+     [("rdma.max", "mlx5_1 hca_handle=3 hca_object=10000"), ("rdma.max", "mlx4_0 hca_object=1")]),
+    ({"blockIO": {"weightDevice": [{"major": 8, "minor": 0, "weight": 505}]}},
+     [("blkio", "blkio.bfq.weight_device", "8:0 505")], [("io.weight", "8:0 5000")]),
+    # As with runc, 0 is no limit.
+    ({"memory": {"limit": 0, "swap": 0, "reservation": 0, "kernelTCP": 0}, "cpu": {"quota": 0},
+      "pids": {"limit": 0}}, [], []),
     ({}, [], []), ({"memory": {}, "cpu": None, "pids": {}, "blockIO": {}}, [], []),
     ({"memory": {"disableOOMKiller": False, "useHierarchy": True}, "network": {}}, [], []),
 ]
@@ -94,17 +110,65 @@ def test_what_v1_lacks_is_refused_by_name() -> None:
         list(v1_writes({"pids": {"limit": 5}}, bare))
 
 
+def test_v1_has_more() -> None:
+    assert list(v1_writes({
+        "memory": {"kernelTCP": 5, "checkBeforeUpdate": True},
+        "cpu": {"realtimeRuntime": 950, "realtimePeriod": 1000}, "blockIO": {"leafWeight": 10},
+        "network": {"classID": 1048577, "priorities": [{"name": "eth0", "priority": 5}]},
+    }, HOST)) == [
+        ("memory", "memory.kmem.tcp.limit_in_bytes", "5"),
+        ("cpu", "cpu.rt_period_us", "1000"), ("cpu", "cpu.rt_runtime_us", "950"),
+        ("blkio", "blkio.leaf_weight", "10"), ("net_cls", "net_cls.classid", "1048577"),
+        ("net_prio", "net_prio.ifpriomap", "eth0 5")]
+
+
+def test_kernels_differ() -> None:
+    old = {"blkio.weight", "hugetlb.1GB.rsvd.limit_in_bytes", "memory.memsw.limit_in_bytes"}
+    asked = {"blockIO": {"weight": 20, "weightDevice": [{"major": 8, "minor": 0, "weight": 30}]},
+             "hugepageLimits": [{"pageSize": "1GB", "limit": 0}], "memory": {"limit": -1}}
+    assert list(v1_writes(asked, HOST, old.__contains__)) == [
+        ("memory", "memory.limit_in_bytes", "-1"), ("memory", "memory.memsw.limit_in_bytes", "-1"),
+        ("blkio", "blkio.weight", "20"), ("blkio", "blkio.weight_device", "8:0 30"),
+        ("hugetlb", "hugetlb.1GB.limit_in_bytes", "0"),
+        ("hugetlb", "hugetlb.1GB.rsvd.limit_in_bytes", "0")]
+    new = {"io.bfq.weight", "hugetlb.1GB.rsvd.max"}
+    assert list(v2_writes(asked, new.__contains__)) == [
+        ("memory.swap.max", "max"), ("memory.max", "max"), ("io.bfq.weight", "20"),
+        ("io.bfq.weight", "8:0 30"), ("hugetlb.1GB.max", "0"), ("hugetlb.1GB.rsvd.max", "0")]
+
+
 @pytest.mark.parametrize(("asked", "name"), [
-    ({"memory": {"kernelTCP": 5}}, "memory.kernelTCP"), ({"cpu": {"burst": 5}}, "cpu.burst"),
-    ({"cpu": {"realtimeRuntime": 5}}, "cpu.realtimeRuntime"),
-    ({"hugepageLimits": [{"pageSize": "2MB", "limit": 1}]}, "hugepageLimits"),
-    ({"network": {"classID": 1}}, "network.classID"),
-    ({"blockIO": {"weightDevice": [DEVICE]}}, "blockIO.weightDevice"),
-    ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, "rdma.mlx5_1"), ({"later": {"x": 1}}, "later.x")])
-def test_what_is_not_built_is_refused_by_name(asked: dict[str, Any], name: str) -> None:
+    ({"memory": {"kernel": 5}}, "memory.kernel: no kernel since"), ({"later": {"x": 1}}, "later.x"),
+    ({"cpu": {"later": 5}}, "cpu.later"), ({"blockIO": {"weight": 7}}, "blockIO.weight: 7"),
+    ({"blockIO": {"weightDevice": [{"major": 8, "minor": 0, "weight": 1001}]}},
+     "blockIO.weightDevice")])
+def test_what_neither_has_is_refused_by_name(asked: dict[str, Any], name: str) -> None:
     for writes in (lambda: list(v1_writes(asked, HOST)), lambda: list(v2_writes(asked))):
         with pytest.raises(LabError, match=f"set {name}"):
             writes()
+
+
+@pytest.mark.parametrize(("asked", "name"), [
+    ({"memory": {"kernelTCP": 5}}, "memory.kernelTCP"), ({"memory": {"swappiness": 0}}, "swapp"),
+    ({"cpu": {"realtimeRuntime": 5}}, "cpu.realtimeRuntime"),
+    ({"network": {"classID": 1}}, "network.classID"),
+    ({"blockIO": {"leafWeight": 10}}, "blockIO.leafWeight")])
+def test_what_v2_gave_up(asked: dict[str, Any], name: str) -> None:
+    with pytest.raises(Unsupported, match=name):
+        list(v2_writes(asked))
+
+
+@pytest.mark.parametrize("asked", [{"memory": {"swappiness": 101}}, {"cpu": {"shares": 1}},
+                                   {"cpu": {"shares": 262145}}])
+def test_what_the_kernel_of_v1_would_bend(asked: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        list(v1_writes(asked, HOST))
+
+
+@pytest.mark.parametrize("name", ["../memory.high", "cgroup", ""])
+def test_a_unified_name_is_a_control_file(name: str) -> None:
+    with pytest.raises(Invalid, match="unified"):
+        list(v2_writes({"unified": {name: "1"}}))
 
 
 @pytest.mark.parametrize(("shares", "weight"), [

@@ -26,7 +26,8 @@ CALLS = {
     "setns": "setns", "clone3": "clone3", "mknodat": "mknod", "mknod": "mknod",
     "symlink": "symlink", "symlinkat": "symlink", "sethostname": "sethostname",
     "setdomainname": "setdomainname", "capset": "capset", "seccomp": "set_filter",
-    "mount_setattr": "mount_setattr", "chdir": "chdir", "fchdir": "fchdir", "setsid": "setsid",
+    "mount_setattr": "mount_setattr", "open_tree": "open_tree", "move_mount": "move_mount",
+    "fsmount": "fsmount", "chdir": "chdir", "fchdir": "fchdir", "setsid": "setsid",
     "setgroups": "setgroups", "setresgid": "setresgid", "setresuid": "setresuid",
     "keyctl": "join_session_keyring", "umask": "umask",
     "close_range": "close_range_on_exec", "fchownat": "chown", "chown": "chown",
@@ -94,7 +95,7 @@ def counted(lines: list[str]) -> Counter[str]:
 
 def told(operations: list[dict[str, object]], by: str) -> Counter[str]:
     """The same, as recorded."""
-    names = {"mkdir_at": "mkdir", "make_file_at": "make_file",
+    names = {"mkdir_at": "mkdir", "make_file_at": "make_file", "chown_at": "chown",
              "write_open_control": "write_control"}
     return Counter(names.get(str(each["name"]), str(each["name"])) for each in operations
                    if each["by"] == by)

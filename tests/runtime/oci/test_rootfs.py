@@ -15,11 +15,13 @@ from tests.runtime.oci.bundles import Bundle
 
 
 def test_options_by_the_call_that_takes_them() -> None:
-    options = Options(["nosuid", "ro", "rslave", "mode=755", "size=1m", "rro", "rdev"])
+    options = Options(["nosuid", "ro", "rslave", "mode=755", "size=1m", "rro", "rdev", "exec"])
     assert options.flags == kernel.MS_NOSUID | kernel.MS_RDONLY
     assert options.propagation == [kernel.MS_SLAVE | kernel.MS_REC]
     assert options.data == "mode=755,size=1m"
-    assert options.recursive == kernel.MS_RDONLY and options.recursive_clear == kernel.MS_NODEV
+    assert options.recursive == kernel.MOUNT_ATTR_RDONLY
+    assert options.recursive_clear == kernel.MOUNT_ATTR_NODEV
+    assert options.cleared == kernel.MS_NOEXEC
 
 
 def test_a_later_option_takes_back_an_earlier() -> None:
@@ -38,17 +40,17 @@ def test_flags_as_attributes() -> None:
 
 
 def test_the_mount_a_path_lies_on(tmp_path: Path) -> None:
-    assert mount_of("/proc/self/fd") == "/proc"
-    assert mount_of(str(tmp_path)) in ("/", "/tmp", str(tmp_path))
+    assert mount_of("/proc/self/fd")[0] == "/proc"
+    assert mount_of(str(tmp_path))[0] in ("/", "/tmp", str(tmp_path))
 
 
 def test_a_mount_point_may_be_called_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = "".join(f"1 1 0:1 / {point} rw - ext4 /dev/x rw\n"
+    table = "".join(f"1 1 0:1 / {point} rw shared:7 - ext4 /dev/x rw\n"
                     for point in ("/", "/my\\040thés", "/my", "/back\\134040"))
     monkeypatch.setattr(files, "read", lambda path: table)
-    assert mount_of("/my thés/rootfs") == "/my thés"
-    assert mount_of("/my/rootfs") == "/my" and mount_of("/mythical") == "/"
-    assert mount_of("/back\\040/x") == "/back\\040"
+    assert mount_of("/my thés/rootfs") == ("/my thés", True)
+    assert mount_of("/my/rootfs")[0] == "/my" and mount_of("/mythical")[0] == "/"
+    assert mount_of("/back\\040/x")[0] == "/back\\040"
 
 
 @pytest.mark.kernel

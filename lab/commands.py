@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ from runtime.errors import LabError
 
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
 OURS = [sys.executable, "-I", "-S", START]
+LOOK_S = 0.1
 # What only a shell understands; quotes and escapes shlex understands too.
 _SHELL = re.compile(r"[|&;<>$`*?~#()]")
 
@@ -103,13 +105,25 @@ class Commands:
         finally:
             os.close(theirs)
         try:
-            while piece := os.read(output, 65536):
+            while piece := self._piece(output):
                 self.post(CommandOutput(piece.decode("utf-8", "replace")))
         finally:
             os.close(output)
         code = int(process.wait())
         self._process = None
         return code if code >= 0 else 128 - code
+
+    def _piece(self, output: int) -> bytes:
+        """What the line prints next; nothing once it has ended.
+
+        What it left in the background (`setsid -f sleep 600`) holds the pipe, and is not waited
+        for.
+        """
+        while not select.select([output], [], [], LOOK_S)[0]:
+            ended = isinstance(self._process, subprocess.Popen) and self._process.poll() is not None
+            if ended and not select.select([output], [], [], 0)[0]:
+                return b""
+        return os.read(output, 65536)
 
     def _start(self, row: str, output: int) -> Any:
         """A fork of the spawner for a plain docker line, else a fresh process."""

@@ -52,6 +52,15 @@ def test_standard_input_is_empty_and_the_terminal_is_not_inherited(tmp_path):
     assert output == "/dev/null\npipe\n"
 
 
+def test_what_a_line_leaves_in_the_background_is_not_waited_for(tmp_path):
+    posted: list = []
+    began = time.monotonic()
+    output, codes = story(Commands(str(tmp_path), posted.append), posted,
+                          ["setsid -f sleep 6.5; echo there;"])
+    assert (output, codes) == ("there\n", [0])
+    assert time.monotonic() - began < 5
+
+
 def test_only_one_line_at_a_time(tmp_path):
     commands = Commands(str(tmp_path), lambda message: None)
     assert commands.run(["sleep 5 | cat"])

@@ -26,7 +26,6 @@ TOLD = {
     "kill": ("Docker sent a signal to {name}", "Docker sent signal {signal} to {name}"),
     "die": ("{name} ended", "{name} ended with exit code {exitCode}"),
     "destroy": ("{name} was removed", ""),
-    "exec_start": ("a command was run in {name}", ""),
     "exec_die": ("a command in {name} ended", "a command in {name} ended with {exitCode}"),
 }
 

@@ -148,9 +148,10 @@ def no_new_privileges(host: dict[str, Any]) -> bool:
 
 
 def seccomp_profile(host: dict[str, Any], capabilities: list[str]) -> dict[str, Any] | None:
-    """linux.seccomp: Docker's default for these capabilities, the given one, or none."""
-    if host.get("Privileged"):
-        return None
+    """linux.seccomp: Docker's default for these capabilities, the given one, or none.
+
+    --privileged is without the default one; one that was asked for stands (moby#47500).
+    """
     for option in host.get("SecurityOpt") or []:
         name, _, value = option.partition("=")
         if name == "seccomp" and value == "unconfined":
@@ -161,6 +162,8 @@ def seccomp_profile(host: dict[str, Any], capabilities: list[str]) -> dict[str, 
                 raise Unsupported("a seccomp profile with archMap is not built yet",
                                   "config.json's form of it, with architectures, works")
             return profile
+    if host.get("Privileged"):
+        return None
     from runtime.engine.seccomp_profile import default_profile
 
     return default_profile(capabilities)

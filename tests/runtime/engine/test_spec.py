@@ -118,6 +118,13 @@ def test_no_new_privileges(options, sealed):
     assert made({"SecurityOpt": options})["process"]["noNewPrivileges"] is sealed
 
 
+def test_a_filter_that_was_asked_for_stands_with_privileged_too():
+    own = '{"defaultAction":"SCMP_ACT_ALLOW","architectures":[],"syscalls":[]}'
+    document = made({"Privileged": True, "SecurityOpt": [f"seccomp={own}"]})
+    assert document["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ALLOW"
+    assert "seccomp" not in made({"Privileged": True, "SecurityOpt": ["seccomp=builtin"]})["linux"]
+
+
 def test_seccomp_as_asked():
     assert "seccomp" not in made({"SecurityOpt": ["seccomp=unconfined"]})["linux"]
     own = '{"defaultAction":"SCMP_ACT_ALLOW","architectures":[],"syscalls":[]}'

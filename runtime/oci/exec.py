@@ -16,10 +16,10 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict
-from runtime.kernel import files, namespaces, processes, seccomp
+from runtime.kernel import files, namespaces, processes
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, sync, terminal
-from runtime.oci.init import Teller, move_stdio, tell_failure
+from runtime.oci.init import Teller, install_filter, move_stdio, tell_failure
 from runtime.trace.operation import observe, phase
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import _socket
 
     from runtime.cgroup.cgroup import Cgroup
+    from runtime.oci.agent import Agent
 
 
 class Process:
@@ -100,15 +101,58 @@ class Entering:
             os.waitpid(self.pid, os.WNOHANG)
 
 
+class Order:
+    """What is to be started inside, and how: made by the shim, read by joiner and process."""
+
+    __slots__ = ("process", "init_pid", "init_pidfd", "group", "stdio", "filter", "flags",
+                 "passed_on", "gate", "linux", "agent")
+
+    def __init__(self, process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
+                 stdio: tuple[int, int, int]) -> None:
+        self.process, self.init_pid, self.init_pidfd = process, init_pid, init_pidfd
+        self.group, self.stdio = group, stdio
+        self.filter, self.flags = b"", 0
+        self.linux: dict[str, Any] = {}  # config.json's, for the personality
+        self.agent: Agent | None = None  # who is asked where the filter leaves a call open
+        self.passed_on = 0  # so many descriptors from 3 on are the process's
+        self.gate: str | None = None  # where joiner and process are held at every operation
+
+
 def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
-                    stdio: tuple[int, int, int], filter_: bytes, flags: int) -> Entering:
-    """Send config.json's process inside. Returns while it is on its way."""
+                    stdio: tuple[int, int, int], filter_: bytes, flags: int,
+                    spec: dict[str, Any] | None = None,
+                    state: dict[str, Any] | None = None) -> Entering:
+    """Send config.json's process inside. Returns while it is on its way.
+
+    `spec` is config.json of the container, `state` what its filter's agent is told of it.
+    """
+    order = Order(process, init_pid, init_pidfd, group, stdio)
+    order.filter, order.flags = filter_, flags
+    order.linux = (spec or {}).get("linux") or {}
+    order.agent = connect_agent(order.linux, state)
+    return send_inside(order)
+
+
+def connect_agent(linux: dict[str, Any], state: dict[str, Any] | None) -> Agent | None:
+    """The agent that the container's filter asks, if it asks one. Raises LabError."""
+    profile = linux.get("seccomp") or {}
+    if not any(entry["action"] == "SCMP_ACT_NOTIFY" for entry in profile.get("syscalls") or ()):
+        return None
+    from runtime.oci import agent
+
+    return agent.connect(profile, state or {})
+
+
+def send_inside(order: Order) -> Entering:
+    """The same, by what is in the order."""
     ours, theirs = sync.pair()
     joiner = os.fork()
     if joiner == 0:
         ours.close()
-        join_and_fork(process, init_pid, init_pidfd, group, stdio, filter_, flags, theirs)
+        join_and_fork(order, theirs)
     theirs.close()
+    if order.agent is not None:
+        order.agent.close()
     entering = Entering(ours)
     # The joiner is in the host's PID namespace, out of reach of those inside, and soon gone.
     os.waitpid(joiner, 0)
@@ -117,23 +161,26 @@ def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, gro
     return entering
 
 
-def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
-                  stdio: tuple[int, int, int], filter_: bytes, flags: int,
-                  sock: _socket.socket) -> None:
+def join_and_fork(order: Order, sock: _socket.socket) -> None:
     """In the joiner: enter the namespaces, leave the process behind, be gone."""
-    teller = Teller(None)
+    teller, process = Teller(None), order.process
     try:
-        joins, birth = group.open_joins(), group.birth_fd()
+        observe(None)  # whoever watches our parent has a connection to it, and not to us
+        gate = open_gate(order.gate)
+        hold_at(order.gate, teller)
+        # Outside the group still: CPUs to begin on, so that to enter disturbs no others.
+        program.set_affinity(process, "initial")
+        joins, birth = order.group.open_joins(), order.group.birth_fd()
         # While /proc/self is ours to write. From here to execve those inside can see us, and may
         # neither trace us nor open the host's program that we run (CVE-2019-5736).
         program.set_oom_score(process)
         processes.set_dumpable(False)
         if "attempts" in process:
             from runtime.oci import attempts  # noqa: F401  (inside, our files are out of reach)
-        enter(init_pid, init_pidfd)
+        mapped = bool(enter(order.init_pid, order.init_pidfd) & namespaces.CLONE_NEWUSER)
         pid, _ = namespaces.clone3(namespaces.Flags(namespaces.CLONE_PARENT), birth)
         if pid == 0:
-            run(process, group, joins, stdio, filter_, flags, sock, teller)
+            run(order, joins, sock, mapped, gate)
         # We are in the outer PID namespace still, so this is the pid the shim knows it by.
         sync.send(sock, {"pid": pid})
     except BaseException as error:
@@ -142,8 +189,30 @@ def join_and_fork(process: dict[str, Any], init_pid: int, init_pidfd: int, group
         os._exit(0)
 
 
-def enter(init_pid: int, init_pidfd: int) -> None:
-    """All namespaces of init at once, but those we are in already: setns refuses our own user's."""
+def open_gate(gate: str | None) -> int:
+    """The gate's directory, through which the process will come to it; -1 where there is none."""
+    if gate is None:
+        return -1
+    return os.open(os.path.dirname(gate) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def hold_at(gate: str | None, teller: Teller) -> list[int]:
+    """Connect to the gate, if there is one; the connection's descriptor."""
+    if gate is None:
+        return []
+    from runtime.trace.wire import Wire
+
+    wire = Wire(gate)
+    teller.recorder.then = wire
+    observe(teller)
+    return [wire.socket.fileno()]
+
+
+def enter(init_pid: int, init_pidfd: int) -> int:
+    """All namespaces of init at once, but those we are in already: setns refuses our own user's.
+
+    Returns which, as CLONE_NEW*.
+    """
     # A container without pivot_root, or in the host's mount namespace, has a root of its own only.
     try:
         root = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -166,45 +235,65 @@ def enter(init_pid: int, init_pidfd: int) -> None:
         files.fchdir(root, "/")
         files.chroot(".")
     os.close(root)
+    return mask
 
 
-def run(process: dict[str, Any], group: Cgroup, joins: list[int], stdio: tuple[int, int, int],
-        filter_: bytes, flags: int, sock: _socket.socket, teller: Teller) -> None:
+def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate: int) -> None:
     """In the process itself: the second half of init's way. Leaves by execve or _exit."""
+    teller, process = Teller(None), order.process
     try:
+        held: list[int] = []
+        if order.gate is not None:
+            os.fchdir(gate)  # by its name it is out of reach from here
+            held = hold_at(os.path.basename(order.gate), teller)
         observe(teller)
         program.reset_signals()
         processes.setsid()
         processes.join_session_keyring()
-        move_stdio(stdio, process)
-        processes.close_others([sock.fileno(), *joins])
+        move_stdio(order.stdio, process)
+        if order.agent is not None:
+            held += order.agent.descriptors()
+        processes.close_others([sock.fileno(), *joins, *held, *range(3, 3 + order.passed_on)])
+        if mapped:
+            # As init: the shim's user is nobody in this user namespace.
+            identity.become_root_inside()
         with phase("limit"):
-            group.join_self(joins)
+            order.group.join_self(joins)
+            program.set_affinity(process, "final")
             program.set_rlimits(process)
+            program.set_scheduling(process)
+            program.set_personality(order.linux)
         master = terminal.attach(process, console=False) if process.get("terminal") else None
         path = "" if "attempts" in process else program.prepare(process, make=False)
-        sealed = bool(process.get("noNewPrivileges"))
-        with phase("drop"):
-            # As in init: a filter without no_new_privs needs the capabilities that are dropped.
-            if filter_ and not sealed:
-                seccomp.set_filter(filter_, flags)
-            identity.drop(process)
-            processes.close_range_on_exec(3)
-        sync.send(sock, {"ready": {"path": path}}, master)
-        if master is not None:
-            os.close(master)
-        sync.wait_for_go(sock, "start")
-        with phase("exec"):
-            if filter_ and sealed:
-                seccomp.set_filter(filter_, flags)
-            if "attempts" in process:
-                from runtime.oci import attempts
-
-                sock.close()  # what execve would do: it tells the shim that the program runs
-                observe(None)
-                attempts.main(process["attempts"])
-            processes.execve(path, process["args"], program.environment(process))
+        become_program(order, path, master, sock)
     except BaseException as error:
         tell_failure(sock, error, teller)
     finally:
         os._exit(1)
+
+
+def become_program(order: Order, path: str, master: int | None, sock: _socket.socket) -> None:
+    """Go down to what the program may, say "ready", hear "start", and be it."""
+    process = order.process
+    sealed = bool(process.get("noNewPrivileges"))
+    with phase("drop"):
+        program.set_labels(process)
+        # As in init: a filter without no_new_privs needs the capabilities that are dropped.
+        if order.filter and not sealed:
+            install_filter(order.filter, order.flags, order.agent)
+        identity.drop(process)
+        processes.close_range_on_exec(3 + order.passed_on)
+    sync.send(sock, {"ready": {"path": path}}, master)
+    if master is not None:
+        os.close(master)
+    sync.wait_for_go(sock, "start")
+    with phase("exec"):
+        if order.filter and sealed:
+            install_filter(order.filter, order.flags, order.agent)
+        if "attempts" in process:
+            from runtime.oci import attempts
+
+            sock.close()  # what execve would do: it tells the shim that the program runs
+            observe(None)
+            attempts.main(process["attempts"])
+        processes.execve(path, process["args"], program.environment(process))

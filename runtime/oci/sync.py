@@ -7,12 +7,16 @@ pair, with nothing but a request on it, is how a zygote is asked for a shim.
       shim (create, start)                     init
               ── {"go": "mapped"} ──►                 only with a user namespace: maps are written
               ◄── {"pid": 48213} ──                   only of exec, by the joiner that cloned it
+              ◄── {"mounted": true} ──                only with hooks: all mounted, nothing entered
+              ── {"go": "hooked", "state": …} ──►     prestart and createRuntime have run
               ◄── {"ready": {"path": …}} ──           all done but the program: "created"
               ── {"go": "start"} ──►                  the specification's start
               ◄── end of file ──                      execve succeeded: "running"
        or, at any moment,
               ◄── {"error": {…}, "phase": "root"} ──  and init ends
 
+A shim that will not stay says "wait" in place of "start": init then listens at a socket of its own
+for whoever says it (commands/making.py), and the conversation goes on there.
 Who wants create and start in one may say "start" at once: it waits in the socket until init asks
 for it, and saves the way there and back.
 
@@ -21,6 +25,7 @@ Source: OCI runtime-spec, runtime.md "Lifecycle"; the table in runc's libcontain
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself pulls in enum, 6 ms
 import os
 import struct
 
@@ -70,11 +75,45 @@ def receive(sock: _socket.socket) -> tuple[dict[str, Any] | None, int | None]:
     return documents.parse(data), fd
 
 
-def wait_for_go(sock: _socket.socket, word: str) -> None:
-    """In init: wait until the shim says this word. If the shim is gone, so is the reason to be."""
+def wait_for_go(sock: _socket.socket, *words: str) -> dict[str, Any]:
+    """In init: wait until the shim says one of the words; what it said.
+
+    If the shim is gone, so is the reason to be.
+    """
     message, _ = receive(sock)
-    if message is None or message.get("go") != word:
+    if message is None or message.get("go") not in words:
         os._exit(1)
+    return message
+
+
+def wait_for_start(sock: _socket.socket, listener: int | None) -> None:
+    """In init: wait for "start", from the shim or, once it said "wait", from whoever comes.
+
+    From then on `sock` is the caller's: whatever goes wrong is told to who said "start".
+    """
+    if listener is None:
+        wait_for_go(sock, "start")
+    elif wait_for_go(sock, "start", "wait")["go"] == "wait":
+        accept_start(sock, listener)
+
+
+def accept_start(sock: _socket.socket, listener: int) -> None:
+    """Let callers in until one says "start". One without a word only looked (state.py:waits)."""
+    # A process with number 1 is not ended by a signal that it has not asked for, and a container
+    # that waits has to be stoppable. execve puts all back to the default.
+    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT):
+        _signal.signal(number, lambda number, frame: os._exit(128 + number))
+    door = _socket.socket(fileno=listener)
+    while True:
+        fd, _ = door._accept()  # type: ignore[attr-defined]
+        caller = _socket.socket(fileno=fd)
+        message, _ = receive(caller)
+        if message is not None and message.get("go") == "start":
+            break
+        caller.close()
+    os.dup2(fd, sock.fileno(), inheritable=False)
+    caller.close()
+    door.close()
 
 
 class ChildFailed(LabError):

@@ -1,0 +1,243 @@
+"""create, run and start: the two sync points of the specification, across processes.
+
+    create ── clone3 ──► init does everything but the program, says "ready"
+      │                    │
+      │  state: created    │
+      ├─ {"go": "wait"} ─► │  from here on init needs nobody: it listens at ROOT/ID/start.sock
+      └─ gone              │
+    start ── connect, {"go": "start"} ──► │ execve: the connection ends; or {"error": …} comes
+
+Until it is told to wait, init lives for its maker only: a create that is killed at any point takes
+it along, for the socket between them ends. After that the state is written, and delete finds it.
+runc holds init with a fifo (exec.fifo); over a socket `start` also learns whether execve worked,
+and what did not, which runc's start cannot. `run` is both in one process, and needs no such socket.
+Sources: runtime-spec runtime.md "Lifecycle"; runc-create(8), runc-run(8), runc-start(8).
+"""
+
+from __future__ import annotations
+
+import os
+
+from runtime.errors import Conflict, Invalid, LabError
+from runtime.kernel import files, processes
+from runtime.oci import create, plan, state, sync
+from runtime.oci.commands import stdio
+
+import _socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.oci.cli import Settings
+    from runtime.oci.options import Options
+    from runtime.oci.state import Container
+
+
+def create_(settings: Settings, options: Options, arguments: list[str]) -> int:
+    """Make the container; its program waits."""
+    try:
+        making = Making(settings, options, arguments[0], detached=True)
+        with state.Lock(making.claim()):
+            making.make(waiting=True)
+    except (LabError, OSError) as error:
+        raise failed(settings, "create", error) from None
+    return 0
+
+
+def run_(settings: Settings, options: Options, arguments: list[str]) -> int:
+    """Make it and start it; without --detach wait for its end, and delete it."""
+    detached = bool(options.get("detach"))
+    try:
+        making = Making(settings, options, arguments[0], detached)
+        with state.Lock(making.claim()):
+            making.make(waiting=False)
+            making.start()
+    except (LabError, OSError) as error:
+        raise failed(settings, "run", error) from None
+    if detached:
+        return 0
+    from runtime.oci.commands import ending, foreground
+
+    code = foreground.follow(making.init.pid, making.init.pidfd, making.init.master,
+                             orphans=not options.get("no-subreaper"))
+    if not options.get("keep"):
+        with state.Lock(making.container):
+            ending.destroy(settings, making.container)
+    return code
+
+
+def start_(settings: Settings, options: Options, arguments: list[str]) -> int:
+    """Let the program of a created container begin."""
+    container = state.load(settings.root, arguments[0])
+    with state.Lock(container):
+        container = state.load(settings.root, container.id)
+        status = container.status()
+        if status == "stopped":
+            raise Conflict("cannot start a container that has stopped")
+        if status == "paused":
+            raise Conflict("cannot start a container in the paused state")
+        if status != "created":
+            raise Conflict("cannot start an already running container")
+        release(container)
+        container.save(stage="started")
+        files.unlink(container.start_socket)
+        after_start(settings, container, container.config())
+    return 0
+
+
+def release(container: Container) -> None:
+    """Say "start" to init, and hear the end of the connection: its program runs.
+
+    Raises what init could not do.
+    """
+    caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        state.connect(caller, container.start_socket)
+        sync.send(caller, {"go": "start"})
+        while (message := sync.receive(caller)[0]) is not None:
+            if "error" in message:
+                raise sync.ChildFailed(message)
+    finally:
+        caller.close()
+
+
+def after_start(settings: Settings, container: Container, spec: dict[str, Any]) -> None:
+    """The poststart hooks. Where one fails the container goes, as runc does it."""
+    if not spec.get("hooks"):
+        return
+    from runtime.oci import hooks
+
+    try:
+        hooks.run("poststart", spec["hooks"], hooks.state(
+            spec, container.id, container.document["bundle"], "running", container.pid))
+    except LabError:
+        from runtime.oci.commands import ending
+
+        ending.kill_and_destroy(settings, container)
+        raise
+
+
+def failed(settings: Settings, verb: str, error: LabError | OSError) -> LabError:
+    """The error as runc's create and run tell it: whose it is, and of the child's, that it is."""
+    from runtime.oci.cli import text_of
+
+    text = text_of(error)
+    if isinstance(error, sync.ChildFailed):
+        text = f"unable to start container process: {text}"
+    return LabError(f"{settings.program} {verb} failed: {text}")
+
+
+class Making:
+    """One container in the making: what was asked, the plan, and as far as it is, the rest."""
+
+    def __init__(self, settings: Settings, options: Options, ident: str, detached: bool) -> None:
+        self.settings, self.options, self.ident = settings, options, state.check_id(ident)
+        bundle = os.path.abspath(options.get("bundle") or ".")
+        if not os.path.isdir(bundle):
+            raise Invalid(f"chdir {bundle}: no such file or directory")
+        if not os.path.isfile(f"{bundle}/config.json"):
+            raise Invalid("JSON specification file config.json not found")
+        self.plan = plan.load(bundle, gate=settings.gate)
+        self.plan.ident = ident
+        self.plan.filmed = settings.log.debugging
+        self.plan.move_root = bool(options.get("no-pivot"))
+        self.plan.new_keyring = not options.get("no-new-keyring")
+        self.plan.passed_on = stdio.passed_on(self.plan.process, options.get("preserve-fds") or 0)
+        stdio.check(bool(self.plan.process.get("terminal")), detached,
+                    options.get("console-socket") or "")
+        self.container: Container
+        self.init: create.Init
+
+    def claim(self) -> Container:
+        """Take the id. Raises Conflict where it, or the group, is another's."""
+        linux = self.plan.spec.get("linux") or {}
+        path = linux.get("cgroupsPath") or self.ident
+        if not path.startswith("/"):
+            path = f"{state.GROUPS}/{path}"
+        self.container = state.claim(self.settings.root, self.ident, {
+            "bundle": self.plan.bundle, "rootfs": os.path.abspath(self.plan.rootfs),
+            "annotations": self.plan.spec.get("annotations") or {}, "cgroup": path})
+        return self.container
+
+    def make(self, waiting: bool) -> None:
+        """Everything but the program. What was made before a failure is taken back."""
+        container, group = self.container, self.container.group()
+        try:
+            if group.exists() and group.processes():
+                raise Conflict(f"container's cgroup is not empty: {group.path}",
+                               "another container, or whoever made it, has processes there")
+            # Before anything is made: whoever finds this knows what to take away.
+            container.save()
+            state.replace(f"{container.directory}/config.json",
+                          files_bytes(f"{self.plan.bundle}/config.json"))
+            listener = listen(container.start_socket) if waiting else None
+            self.plan.listener = None if listener is None else listener.fileno()
+            self.init = create.create(self.plan, group, (0, 1, 2),
+                                      state.filters(self.settings.root), self.born,
+                                      lambda: container.save(grouped=True))
+            try:
+                self.hand_over(listener)
+            except BaseException:
+                create.undo(self.init, group)
+                raise
+        except BaseException:
+            container.remove()
+            raise
+
+    def born(self, init: create.Init) -> None:
+        """The first process exists: from now on delete finds it."""
+        self.container.save(pid=init.pid, pidStart=processes.start_ticks(init.pid))
+
+    def hand_over(self, listener: _socket.socket | None) -> None:
+        """Give the terminal, the pid and the container itself to those who will have them."""
+        init, options, log = self.init, self.options, self.settings.log
+        for warning in init.warnings:
+            log.warning(warning)
+        if log.debugging:
+            for each in init.birth_certificate():
+                log.debug(f"{each['by']}: {each['phase']}: {each['call']} {each['arguments']}")
+        if options.get("console-socket") and init.master is not None:
+            stdio.send_descriptor(options["console-socket"], init.master, b"/dev/ptmx")
+            os.close(init.master)
+            init.master = None
+        if options.get("pidfd-socket"):
+            stdio.send_descriptor(options["pidfd-socket"], init.pidfd, b"pidfd")
+        if options.get("pid-file"):
+            stdio.write_pid(options["pid-file"], init.pid)
+        if listener is not None:
+            self.container.save(stage="created")
+            sync.send(init.sock, {"go": "wait"})
+            listener.close()
+            init.close()
+
+    def start(self) -> None:
+        """Let it begin, in the same process that made it."""
+        container, group = self.container, self.container.group()
+        try:
+            self.init.start()
+        except BaseException:
+            create.undo(self.init, group)
+            container.remove()
+            raise
+        container.save(stage="started")
+        after_start(self.settings, container, self.plan.spec)
+
+
+def files_bytes(path: str) -> bytes:
+    """A file's whole content."""
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
+
+
+def listen(path: str) -> _socket.socket:
+    """The socket that init waits behind, made while the state directory can be reached."""
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    folder, name = os.path.split(path)
+    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        listener.bind(f"/proc/self/fd/{fd}/{name}")
+        listener.listen(16)
+    finally:
+        os.close(fd)
+    return listener

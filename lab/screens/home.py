@@ -261,6 +261,12 @@ class HomeScreen(LabScreen):
 
         self.app.push_screen(FreeScreen())
 
+    def action_ablation(self) -> None:
+        """The ablation board."""
+        from lab.screens.ablation import AblationScreen
+
+        self.app.push_screen(AblationScreen())
+
     def action_doctor(self) -> None:
         """What this host can do."""
         from lab.screens.doctor import DoctorScreen

@@ -47,7 +47,7 @@ def compare(engine: Engine, without: list[str], unsafe: bool, image: str) -> dic
         lacking = begin(engine, image, {ablation.KEY: own}, made)
         full = begin(engine, image, {}, made)
         facts = [told(container) for container in (full, lacking)]
-        answers = [probes.ask(container) for container in (full, lacking)]
+        answers = [probes.ask(container, os.getppid()) for container in (full, lacking)]
     finally:
         for ident in made:
             remove(engine, ident)
@@ -83,6 +83,8 @@ def pane(full: Fact, lacking: Fact) -> dict[str, Any]:
 def probe(full: dict[str, Any], lacking: dict[str, Any]) -> dict[str, Any]:
     """One row: what came of the same attempt in both."""
     shared = {key: lacking[key] for key in ("name", "question", "call", "parts", "line")}
+    if lacking["name"] == "loopback":
+        shared["line"] = ""  # the server it was asked about is gone
     both = {name: {key: answer[key] for key in ("yes", "errno", "said")}
             for name, answer in (("full", full), ("without", lacking))}
     red = lacking["yes"] and not full["yes"]
@@ -126,4 +128,4 @@ def mounted(source: Live, container: Container) -> list[Fact]:
     rows = sum(row.target == place or row.target.startswith(f"{place}/")
                for row in mounts.mounts(source, "self"))
     return [("mounts", "root", root, f"readlink {link}"),
-            ("mounts", "rows in the host's table", str(rows), f"findmnt -R {place}")]
+            ("mounts", "mounts on host", str(rows), f"findmnt -R {place}")]

@@ -60,8 +60,11 @@ PROBES: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
 )
 
 
-def ask(container: Container) -> list[dict[str, Any]]:
-    """Try all inside; an answer for each, in the order of PROBES. Raises Conflict, Unsupported."""
+def ask(container: Container, lasting: int = 0) -> list[dict[str, Any]]:
+    """Try all inside; an answer for each, in the order of PROBES. Raises Conflict, Unsupported.
+
+    The shell lines name the shim; where that will be gone, a process of the host that will last.
+    """
     state = container.state
     if container.status != "running":
         raise Conflict(f"container {container.id} is not running")
@@ -78,7 +81,7 @@ def ask(container: Container) -> list[dict[str, Any]]:
         listener.close()
         if key:
             ipc.remove_segment(segment)
-    shown = {"pid": host["pid"], "port": port,
+    shown = {"pid": lasting or host["pid"], "port": port,
              "disk": " ".join(str(part) for part in host["disk"] or (8, 0))}
     return [described(probe, found.get(probe[0]), shown) for probe in PROBES]
 

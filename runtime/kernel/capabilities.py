@@ -22,7 +22,7 @@ NAMES = (
 BITS = {f"CAP_{name}": bit for bit, name in enumerate(NAMES)}
 
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
-PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_CAP_AMBIENT = 24, 8, 47
+PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_CAP_AMBIENT = 23, 24, 8, 47
 PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 
 
@@ -52,10 +52,15 @@ class _Data(foreign.Structure):  # struct __user_cap_data_struct, two of them fo
 
 
 def bounding() -> Mask:
-    """The bounding set of this process: what execve can ever give it. /proc/self/status CapBnd"""
-    with open("/proc/self/status", "rb", buffering=0) as file:
-        data = file.readall()
-    return Mask(int(data.partition(b"CapBnd:")[2].split(None, 1)[0], 16))
+    """The bounding set of this process: what execve can ever give it. PR_CAPBSET_READ
+
+    Asked of the kernel bit by bit, for /proc inside may be none, or an image's idea of one.
+    """
+    mask = 0
+    for bit in range(len(NAMES)):
+        if libc.prctl(PR_CAPBSET_READ, bit, 0, 0, 0) == 1:
+            mask |= 1 << bit
+    return Mask(mask)
 
 
 @operation("prctl(2)")

@@ -32,9 +32,9 @@ libc.setdomainname.argtypes = (char_p, foreign.c_size_t)
 
 NUMBERS = {
     "x86_64": {"pivot_root": 155, "capset": 126, "capget": 125, "seccomp": 317,
-               "bpf": 321, "keyctl": 250},
+               "bpf": 321, "keyctl": 250, "ioprio_set": 251, "sched_setattr": 314},
     "aarch64": {"pivot_root": 41, "capset": 91, "capget": 90, "seccomp": 277,
-                "bpf": 280, "keyctl": 219},
+                "bpf": 280, "keyctl": 219, "ioprio_set": 30, "sched_setattr": 274},
 }
 MACHINE = os.uname().machine
 NR_pidfd_send_signal, NR_pidfd_open, NR_clone3, NR_close_range = 424, 434, 435, 436

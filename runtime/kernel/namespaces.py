@@ -7,6 +7,7 @@ Sources: namespaces(7), clone(2), user_namespaces(7), time_namespaces(7).
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from runtime.kernel import foreign
@@ -14,6 +15,7 @@ from runtime.kernel.libc import NR_clone3, check, int_, libc, syscall, ulong
 from runtime.trace.operation import operation
 
 CLONE_NEWTIME = 0x00000080
+CLONE_FILES = 0x00000400
 CLONE_PIDFD = 0x00001000
 CLONE_PARENT = 0x00008000
 CLONE_NEWNS = 0x00020000
@@ -55,6 +57,7 @@ class clone_args(foreign.Structure):  # noqa: N801  (struct clone_args of linux/
 
 
 SIGCHLD = 17
+NS_GET_NSTYPE = 0xB703
 
 
 @operation("clone3(2)")
@@ -87,6 +90,14 @@ def unshare(flags: int) -> None:
 def setns(fd: int, flags: int) -> None:
     """Join the namespace behind fd, or with a pidfd all of that process named in flags. setns(2)"""
     check(libc.setns(fd, flags), "setns", flag_names(flags))
+
+
+def kind_of(fd: int) -> int:
+    """Of which kind the namespace behind fd is: CLONE_NEWPID; 0 for what is none. ioctl_ns(2)"""
+    try:
+        return fcntl.ioctl(fd, NS_GET_NSTYPE)
+    except OSError:
+        return 0
 
 
 @operation("sethostname(2)")

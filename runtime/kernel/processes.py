@@ -23,6 +23,7 @@ PR_SET_NO_NEW_PRIVS = 38
 CLOSE_RANGE_CLOEXEC = 4
 KEYCTL_JOIN_SESSION_KEYRING = 1
 ENOSYS = 38
+PER_LINUX, PER_LINUX32 = 0x0, 0x8
 
 
 @operation("prctl(2)")
@@ -97,6 +98,12 @@ def execve(path: str, arguments: list[str], environment: dict[str, str]) -> None
         os.execve(path, arguments, environment)
     except OSError as error:
         raise KernelError("execve", error.errno or 0, path) from None
+
+
+@operation("personality(2)")
+def personality(domain: int) -> None:
+    """Which Unix this process is told it runs on: under PER_LINUX32 uname says i686."""
+    check(libc.personality(ulong(domain)), "personality", f"{domain:#x}")
 
 
 @operation("setsid(2)")

@@ -19,7 +19,7 @@ from time import monotonic_ns
 from runtime.errors import Conflict, LabError
 from runtime.kernel import files, namespaces, processes, unmount
 from runtime.oci import init as container_init
-from runtime.oci import seccomp, sync
+from runtime.oci import program, seccomp, sync
 from runtime.trace.operation import observe, phase
 from runtime.trace.recorder import Recorder, in_order, read_film
 
@@ -53,14 +53,33 @@ class Init:
     def wait_until_created(self) -> None:
         """Until everything but the program is done. Raises what init could not do."""
         message = self.hear()
+        if message is not None and "mounted" in message:
+            self.run_hooks()
+            message = self.hear()
         if message is None:
             raise Conflict("create the container: its first process died before it was ready",
                            f"wait status {self.reap()}")
         self.path = message["ready"]["path"]
         self.warnings = message["ready"]["warnings"]
 
+    def run_hooks(self) -> None:
+        """prestart and createRuntime: on the host's side, when all is mounted, nothing entered."""
+        from runtime.oci import hooks
+
+        plan = self.plan
+        state = hooks.state(plan.spec, plan.ident, plan.bundle, "creating", self.pid)
+        for kind in ("prestart", "createRuntime"):
+            hooks.run(kind, plan.spec["hooks"], state)
+        sync.send(self.sock, {"go": "hooked", "state": state})
+
     def release(self) -> None:
-        """Say "start"; init hears it when ready. If it died, its last message is still there."""
+        """Say "start"; init hears it when ready. If it died, its last message is still there.
+
+        Not before that where it has to hear another word first: "mapped", "hooked".
+        """
+        plan = self.plan
+        if not self.path and (plan.new_namespace("user") or plan.spec.get("hooks")):
+            return
         if not self.released:
             self.released = True
             try:
@@ -137,6 +156,10 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     made: Cgroup | None = None
     try:
         load_filter(plan, cache)
+        if plan.joins():
+            from runtime.oci import namespaces as joined
+
+            plan.doors = joined.open_all(plan)
         # Not yet "limit": nothing is held to these numbers before it is inside.
         with phase("prepare"):
             group.create()
@@ -145,15 +168,20 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
             if grouped is not None:
                 grouped()
         init = clone_init(plan, group, stdio, recorder)
+        plan.let_go()
+        program.set_oom_score(plan.process, init.pid)
         if born is not None:
             born(init)
         if plan.new_namespace("user"):
-            write_maps(init.pid, plan.spec["linux"])
+            from runtime.oci import maps
+
+            maps.write(init.pid, plan.spec["linux"])
             sync.send(init.sock, {"go": "mapped"})
         init.wait_until_created()
     except BaseException as error:
         # Held starts may be refused at any point: the way back must not ask the gate again.
         observe(None)
+        plan.let_go()
         # Only what is ours: where create failed, the group may be another container's.
         undo(init, made)
         if isinstance(error, LabError):
@@ -171,27 +199,47 @@ def load_filter(plan: Plan, cache: str) -> None:
     if profile:
         plan.filter = seccomp.filter_for(profile, cache)
         plan.filter_flags = seccomp.filter_flags(profile)
+        if any(entry["action"] == "SCMP_ACT_NOTIFY" for entry in profile.get("syscalls") or ()):
+            from runtime.oci import agent, hooks
+
+            state = hooks.state(plan.spec, plan.ident, plan.bundle, "creating", 0)
+            plan.agent = agent.connect(profile, state)
 
 
 def clone_init(plan: Plan, group: Cgroup, stdio: tuple[int, int, int],
                recorder: Recorder) -> Init:
     """Fork the first process into its new namespaces (and on v2 into its group)."""
     with phase("isolate"):
+        outer_time = -1
         if plan.new_namespace("time"):
+            outer_time = os.open("/proc/self/ns/time", os.O_RDONLY | os.O_CLOEXEC)
             make_time_namespace(plan.spec["linux"].get("timeOffsets") or {})
         open_sources(plan)
         ours, theirs = sync.pair()
         # Opened here: root of a user namespace may not, and after pivot_root they are out of reach.
         joins, birth = group.open_joins(), group.birth_fd()
         try:
-            pid, pidfd = namespaces.clone3(namespaces.Flags(plan.clone_flags()), birth)
+            pid, pidfd = clone(plan, birth)
             if pid == 0:
                 be_init(plan, group, joins, stdio, theirs)
         finally:
-            for fd in (*joins, *plan.trees.values(), *(() if birth is None else (birth,))):
+            for fd in joins if birth is None else (*joins, birth):
                 os.close(fd)
             theirs.close()
+            if outer_time >= 0:
+                # Hooks and whatever else is born of the shim are none of the container's.
+                namespaces.setns(outer_time, namespaces.Flags(namespaces.CLONE_NEWTIME))
+                os.close(outer_time)
     return Init(pid, pidfd, ours, plan, recorder)
+
+
+def clone(plan: Plan, birth: int | None) -> tuple[int, int]:
+    """The first process, in new namespaces and in those that were there: (pid, pidfd)."""
+    if not plan.joins():
+        return namespaces.clone3(namespaces.Flags(plan.clone_flags()), birth)
+    from runtime.oci import namespaces as joined
+
+    return joined.clone(plan, birth)
 
 
 def open_sources(plan: Plan) -> None:
@@ -212,7 +260,8 @@ def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, 
         container_init.move_stdio(stdio, plan.process)
         # Whatever the shim and its caller hold open, the image's words (cwd, args) shall not find.
         assert plan.record is not None
-        processes.close_others([sock.fileno(), plan.record, *joins, *plan.trees.values()])
+        processes.close_others([sock.fileno(), plan.record, *joins, *plan.inherited(),
+                                *range(3, 3 + plan.passed_on)])
         container_init.run(plan, group, joins, sock)
     finally:
         os._exit(1)
@@ -221,20 +270,9 @@ def be_init(plan: Plan, group: Cgroup, joins: list[int], stdio: tuple[int, int, 
 def make_time_namespace(offsets: dict[str, Any]) -> None:
     """A time namespace for the children, and its offsets before the first of them is born."""
     namespaces.unshare(namespaces.Flags(namespaces.CLONE_NEWTIME))
-    for clock, offset in offsets.items():
+    for clock, offset in ((clock, found or {}) for clock, found in offsets.items()):
         files.write_control("/proc/self/timens_offsets",
-                            f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}")
-
-
-def write_maps(pid: int, linux: dict[str, Any]) -> None:
-    """Say who is who: (container id, host id, count) lines. user_namespaces(7)"""
-    for kind, name in (("gid", "gidMappings"), ("uid", "uidMappings")):
-        lines = [f"{entry['containerID']} {entry['hostID']} {entry['size']}\n"
-                 for entry in linux.get(name) or []]
-        if kind == "gid" and os.geteuid() != 0:
-            # An ordinary user may map its own gid only after giving up setgroups.
-            files.write_control(f"/proc/{pid}/setgroups", "deny")
-        files.write_control(f"/proc/{pid}/{kind}_map", "".join(lines))
+                            f"{clock} {offset.get('secs') or 0} {offset.get('nanosecs') or 0}")
 
 
 def undo(init: Init | None, group: Cgroup | None) -> None:

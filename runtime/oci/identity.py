@@ -7,8 +7,10 @@ Sources: runtime-spec config.md "User", "Linux Process"; capabilities(7).
 
 from __future__ import annotations
 
-from runtime.errors import Invalid
-from runtime.kernel import capabilities, processes, users
+import errno
+
+from runtime.errors import Denied, KernelError
+from runtime.kernel import capabilities, files, processes, users
 from runtime.kernel.capabilities import BITS, mask_of
 
 TYPE_CHECKING = False
@@ -21,22 +23,26 @@ SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
 
 
 def wanted(process: dict[str, Any]) -> dict[str, int]:
-    """The five sets as masks. Raises Invalid for a capability no kernel has."""
+    """The five sets as masks, of those names that a kernel knows."""
     named = process.get("capabilities") or {}
-    try:
-        return {key: mask_of(named.get(key) or []) for key in SETS}
-    except KeyError as missing:
-        raise Invalid(f"$.process.capabilities: unknown capability {missing.args[0]}") from None
+    return {key: mask_of([name for name in named.get(key) or [] if name in BITS]) for key in SETS}
 
 
 def warnings(process: dict[str, Any]) -> list[str]:
-    """Capabilities asked for that cannot be given: said, not hidden."""
+    """Capabilities asked for that cannot be given: said, not hidden, and no reason to fail.
+
+    runtime-spec config.md "Linux Process": values that cannot be granted MUST be logged.
+    """
+    named = process.get("capabilities") or {}
+    unknown = dict.fromkeys(name for key in SETS for name in named.get(key) or []
+                            if name not in BITS)
     sets = wanted(process)
     lost = sets["bounding"] & ~capabilities.bounding()
     idle = sets["ambient"] & ~can_be_ambient(sets)
-    return [f"{name} {why}" for mask, why in (
-        (lost, "is not in this host's bounding set"),
-        (idle, "cannot be ambient, for it is not permitted and inheritable"))
+    return [f"ignoring unknown capability {name}" for name in unknown] + [
+        f"{name} {why}" for mask, why in (
+            (lost, "is not in this host's bounding set"),
+            (idle, "cannot be ambient, for it is not permitted and inheritable"))
         for name, bit in BITS.items() if mask >> bit & 1]
 
 
@@ -66,7 +72,7 @@ def drop(process: dict[str, Any]) -> None:
     capabilities.drop_bounding(capabilities.Mask(sets["bounding"]), have)
     if uid:
         capabilities.keep_capabilities(True)
-    users.setgroups(user.get("additionalGids") or [])
+    set_groups(user.get("additionalGids") or [])
     users.setresgid(gid, gid, gid)
     users.setresuid(uid, uid, uid)
     users.umask(DEFAULT_UMASK if user.get("umask") is None else user["umask"])
@@ -77,3 +83,18 @@ def drop(process: dict[str, Any]) -> None:
         capabilities.set_ambient(capabilities.Mask(ambient))
     if process.get("noNewPrivileges"):
         processes.set_no_new_privs()
+
+
+def set_groups(groups: list[int]) -> None:
+    """Exactly these and none of the caller's, who may have been in the group of the disks.
+
+    A user namespace of an ordinary user has given up setgroups for its map (user_namespaces(7));
+    there the caller's groups stay, and have no number inside. Raises Denied for groups asked for.
+    """
+    try:
+        users.setgroups(groups)
+    except KernelError as error:
+        if error.errno != errno.EPERM or files.read("/proc/self/setgroups") != "deny\n":
+            raise
+        if groups:
+            raise Denied("cannot set any additional groups in a rootless container") from None

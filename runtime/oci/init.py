@@ -8,6 +8,7 @@ mounts that make the root, descriptors), and what goes wrong travels to the shim
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from time import monotonic_ns
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import _socket
 
     from runtime.cgroup.cgroup import Cgroup
+    from runtime.oci.agent import Agent
     from runtime.oci.plan import Plan
     from runtime.trace.operation import Operation
 
@@ -78,15 +80,25 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         # Without a written map we are nobody here, and every file operation is EOVERFLOW.
         if plan.new_namespace("user"):
             sync.wait_for_go(sock, "mapped")
+        # While this is the host's /proc, which tells who we are there.
+        if plan.agent is not None:
+            plan.agent.know_self()
+        # Before the rest is made or entered: without an id in here, that belongs to nobody.
+        if "user" in plan.namespaces:
             identity.become_root_inside()
+            own_stdio(process)  # only now has the user a number
         # A session of its own: a signal to the caller's terminal must not reach the container.
         processes.setsid()
-        processes.join_session_keyring()
-        for path, flag in plan.joined_namespaces():
-            join(path, flag)
+        if plan.new_keyring:
+            processes.join_session_keyring()
+        # The mount namespace last: it takes the paths of the host away.
+        if plan.doors:
+            enter_namespaces(plan)
 
     with phase("root"):
         rootfs.prepare(plan, group)
+        # When all is mounted and nothing entered: hooks may add to it, the host's side first.
+        state = run_hooks(plan, sock) if spec.get("hooks") else None
         if plan.move_root:
             rootfs.move_root(plan.rootfs)
         elif plan.pivots:
@@ -118,56 +130,101 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         # After joining: where we are now is what the new namespace shows as its root.
         if plan.new_namespace("cgroup"):
             namespaces.unshare(namespaces.Flags(namespaces.CLONE_NEWCGROUP))
-        program.set_limits(process)
+        # While still root, for more of any of it needs a capability.
+        program.set_rlimits(process)
+        program.set_scheduling(process)
+        # From here on uname(2) may tell us another machine.
+        program.set_personality(spec.get("linux") or {})
 
     sealed = bool(process.get("noNewPrivileges"))
     with phase("drop"):
+        # For the execve to come. Before the user changes, for these files are root's.
+        program.set_labels(process)
         # Without no_new_privs, installing a filter needs CAP_SYS_ADMIN: before it is dropped.
         if plan.filter and not sealed:
-            seccomp.set_filter(plan.filter, plan.filter_flags)
+            install_filter(plan.filter, plan.filter_flags, plan.agent)
         identity.drop(process)
         # All descriptors but stdio end at execve, whoever left them open (CVE-2024-21626).
-        processes.close_range_on_exec(3)
+        processes.close_range_on_exec(3 + plan.passed_on)
 
     sync.send(sock, {"ready": {"path": path, "warnings": identity.warnings(process)}}, master)
     if master is not None:
         os.close(master)
     # While the shim makes up its mind, on the other CPU.
     teller.recorder.flush()
-    sync.wait_for_go(sock, "start")
+    sync.wait_for_start(sock, plan.listener)
 
-    # With no_new_privs the filter comes last, as late as can be: it judges our own calls too.
     with phase("exec"):
         teller.aloud = True
+        # With no_new_privs the filter comes as late as can be, for it judges our own calls too; but
+        # before the hooks, which are programs of the image.
         if plan.filter and sealed:
-            seccomp.set_filter(plan.filter, plan.filter_flags)
+            install_filter(plan.filter, plan.filter_flags, plan.agent)
+        if state is not None:
+            hooks_of(plan).run("startContainer", spec["hooks"], {**state, "status": "created"})
         processes.execve(path, process["args"], program.environment(process))
+
+
+def run_hooks(plan: Plan, sock: _socket.socket) -> dict[str, Any]:
+    """Let the host's side run its hooks, then run createContainer's. The state they were told."""
+    hooks = hooks_of(plan)
+    sync.send(sock, {"mounted": True})
+    state: dict[str, Any] = sync.wait_for_go(sock, "hooked")["state"]
+    hooks.run("createContainer", plan.spec["hooks"], state, plan.rootfs)
+    return state
+
+
+def hooks_of(plan: Plan) -> Any:
+    """hooks.py, which a bundle without hooks need not import; once, while our files are there."""
+    from runtime.oci import hooks
+
+    return hooks
+
+
+def enter_namespaces(plan: Plan) -> None:
+    """Those that config.json names by path; the shim has opened them, and imported what we need."""
+    from runtime.oci import namespaces as joined
+
+    joined.enter(plan.doors)
+
+
+def install_filter(program_: bytes, flags: int, agent: Agent | None) -> None:
+    """The seccomp filter, and where it asks somebody, with its other end in that one's hands."""
+    if agent is None:
+        seccomp.set_filter(program_, flags)
+        return
+    from runtime.oci.agent import install
+
+    install(program_, flags, agent)
 
 
 def move_stdio(stdio: tuple[int, int, int], process: dict[str, Any]) -> None:
     """Put the three descriptors at 0, 1, 2."""
-    uid = (process.get("user") or {}).get("uid", 0)
     # Away from 0 to 2 first: one of the three may stand where another has to go.
     spare = [os.dup(fd) if fd < 3 else fd for fd in stdio]
     for number, fd in enumerate(spare):
         os.dup2(fd, number)
-        if uid and number and stat.S_ISFIFO(os.fstat(number).st_mode):
-            # The program may open /dev/stdout again; a pipe of root's would say EACCES.
-            os.fchown(number, uid, -1)
+    own_stdio(process)
+
+
+def own_stdio(process: dict[str, Any]) -> None:
+    """Give the output's pipes to the user: he may open /dev/stdout again, and root's say EACCES.
+
+    One whose owner or user has no number here cannot be given: left as it is, as runc leaves it.
+    """
+    uid = (process.get("user") or {}).get("uid", 0)
+    for number in (1, 2) if uid else ():
+        if stat.S_ISFIFO(os.fstat(number).st_mode):
+            try:
+                os.fchown(number, uid, -1)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EINVAL):
+                    raise
 
 
 def sysctl_file(name: str) -> str:
     """net.ipv4.ip_forward, or net/ipv4/conf/eth0.5/… where a name has a point. sysctl(8)"""
     return f"/proc/sys/{name if '/' in name else name.replace('.', '/')}"
-
-
-def join(path: str, flag: int) -> None:
-    """Enter the namespace behind path, as config.json names it."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        namespaces.setns(fd, namespaces.Flags(flag))
-    finally:
-        os.close(fd)
 
 
 def tell_failure(sock: _socket.socket, error: BaseException, teller: Teller) -> None:

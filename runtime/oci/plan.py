@@ -19,13 +19,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.oci.agent import Agent
+
 
 class Plan:
     """Everything init needs, in memory before it is cloned."""
 
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
                  "filter", "filter_flags", "record", "filmed", "own_mounts", "pivots",
-                 "move_root", "trees", "sealed_later")
+                 "move_root", "trees", "sealed_later", "ident", "listener", "passed_on",
+                 "new_keyring", "agent", "doors")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
                  root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None,
@@ -44,9 +47,20 @@ class Plan:
         self.own_mounts = "mnt" in self.namespaces
         self.pivots = self.own_mounts and "pivot" not in without
         self.filter, self.filter_flags = b"", 0
+        # Who is asked about a call that the filter leaves open (agent.py).
+        self.agent: Agent | None = None
+        # Descriptors of the namespaces to be entered, by kind (namespaces.py).
+        self.doors: dict[str, int] = {}
         # Whether anybody keeps the operations; a gate always sees them.
         self.filmed = True
         self.record: int | None = None
+        # What the container is called where hooks are told of it.
+        self.ident = os.path.basename(bundle)
+        # A socket that init waits behind when its maker is gone (commands/making.py).
+        self.listener: int | None = None
+        # How many descriptors from 3 on are the program's; runc's --preserve-fds, LISTEN_FDS.
+        self.passed_on = 0
+        self.new_keyring = True
         # runc's --no-pivot: MS_MOVE and chroot, for a root that pivot_root refuses.
         self.move_root = False
         # Sources of binds that the shim had to open (sources.py), by their place in mounts.
@@ -71,10 +85,31 @@ class Plan:
                 flags |= KINDS[kind]
         return flags
 
-    def joined_namespaces(self) -> list[tuple[str, int]]:
-        """(path, flag) of those to enter instead; the user namespace first, the mount one last."""
-        order = ("user", "ipc", "uts", "net", "cgroup", "time", "mnt")
-        return [(path, KINDS[kind]) for kind in order if (path := self.namespaces.get(kind))]
+    @staticmethod
+    def kind_of(entry: dict[str, Any]) -> str:
+        """The kernel's word for the kind of an entry of config.json's namespaces: "mnt"."""
+        return NAMESPACE_TYPES[entry["type"]]
+
+    def joins(self) -> bool:
+        """Is there a namespace to be entered instead of made?"""
+        return any(self.namespaces.values())
+
+
+    def inherited(self) -> list[int]:
+        """Descriptors that were opened on the host's side, for init to use."""
+        fds = [*self.trees.values(), *self.doors.values()]
+        if self.listener is not None:
+            fds.append(self.listener)
+        return fds if self.agent is None else fds + self.agent.descriptors()
+
+    def let_go(self) -> None:
+        """On the host's side: close them; init has its own. The listener is its maker's."""
+        for fd in (*self.trees.values(), *self.doors.values()):
+            os.close(fd)
+        self.trees, self.doors = {}, {}
+        if self.agent is not None:
+            self.agent.close()
+            self.agent = None
 
 
 def load(bundle: str, root_mounts: list[dict[str, Any]] | None = None,

@@ -12,8 +12,9 @@ import os
 import stat
 
 from runtime.errors import Denied, NotFound
-from runtime.kernel import files, limits
+from runtime.kernel import files, limits, processes, scheduling
 from runtime.oci.places import target
+from runtime.oci.spec import cpus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LIBRARY_SIGNALS = (32, 33)
 NOT_OURS = (_signal.SIGKILL, _signal.SIGSTOP, *LIBRARY_SIGNALS)
+PERSONALITIES = {"LINUX": processes.PER_LINUX, "LINUX32": processes.PER_LINUX32}
+ATTRIBUTE_EXEC, APPARMOR_EXEC = "/proc/self/attr/exec", "/proc/self/attr/apparmor/exec"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -38,22 +41,60 @@ def reset_signals() -> None:
             _signal.signal(number, _signal.SIG_DFL)
 
 
-def set_limits(process: dict[str, Any]) -> None:
-    """Resource limits and the OOM score: while still root, for raising one needs it."""
-    set_rlimits(process)
-    set_oom_score(process)
-
-
 def set_rlimits(process: dict[str, Any]) -> None:
-    """Resource limits: soft and hard."""
+    """Resource limits, soft and hard: while still root, for raising one needs it."""
     for limit in process.get("rlimits") or []:
         limits.setrlimit(limit["type"], limit["soft"], limit["hard"])
 
 
-def set_oom_score(process: dict[str, Any]) -> None:
-    """How soon the OOM killer takes it: −1000 never, 1000 first. proc_pid_oom_score_adj(5)"""
+def set_oom_score(process: dict[str, Any], pid: int | str = "self") -> None:
+    """How soon the OOM killer takes it: −1000 never, 1000 first. proc_pid_oom_score_adj(5)
+
+    From outside: a container need not have a /proc, and root of a user namespace may not go below
+    what it was born with.
+    """
     if process.get("oomScoreAdj") is not None:
-        files.write_control("/proc/self/oom_score_adj", str(process["oomScoreAdj"]))
+        files.write_control(f"/proc/{pid}/oom_score_adj", str(process["oomScoreAdj"]))
+
+
+def set_scheduling(process: dict[str, Any]) -> None:
+    """Policy and disk priority: while CAP_SYS_NICE is there. sched(7), ioprio_set(2)"""
+    asked = process.get("scheduler")
+    if asked:
+        flags = sum(scheduling.SCHED_FLAGS[name] for name in set(asked.get("flags") or ()))
+        scheduling.sched_setattr(
+            asked["policy"], flags, asked.get("nice") or 0, asked.get("priority") or 0,
+            asked.get("runtime") or 0, asked.get("deadline") or 0, asked.get("period") or 0)
+    disk = process.get("ioPriority")
+    if disk:
+        scheduling.ioprio_set(disk["class"], disk["priority"])
+
+
+def set_affinity(process: dict[str, Any], when: str) -> None:
+    """Of exec: the CPUs it is to run on `initial`, outside the group, or `final`, inside."""
+    text = (process.get("execCPUAffinity") or {}).get(when)
+    if text:
+        scheduling.sched_setaffinity(cpus(text, f"$.process.execCPUAffinity.{when}"))
+
+
+def set_personality(linux: dict[str, Any]) -> None:
+    """Which Unix the program is told it runs on. personality(2)"""
+    asked = linux.get("personality")
+    if asked:
+        processes.personality(PERSONALITIES[asked["domain"]])
+
+
+def set_labels(process: dict[str, Any]) -> None:
+    """What the security modules shall make of the program at its execve. proc_pid_attr(5)
+
+    AppArmor has had its own directory since Linux 5.8, where another module had the first word.
+    """
+    profile, own = process.get("apparmorProfile"), os.path.exists(APPARMOR_EXEC)
+    # Where there is no AppArmor, every program is unconfined.
+    if profile and (own or profile != "unconfined"):
+        files.write_control(APPARMOR_EXEC if own else ATTRIBUTE_EXEC, f"exec {profile}")
+    if process.get("selinuxLabel"):
+        files.write_control(ATTRIBUTE_EXEC, process["selinuxLabel"])
 
 
 def environment(process: dict[str, Any]) -> dict[str, str]:

@@ -189,8 +189,8 @@ CONFIG = {
     "mounts": [MOUNT],
     "process": PROCESS,
     "hostname": str, "domainname": str,
-    "hooks": {kind: HOOKS for kind in ("prestart", "createRuntime", "createContainer",
-                                       "startContainer", "poststart", "poststop")},
+    "hooks": dict.fromkeys(("prestart", "createRuntime", "createContainer", "startContainer",
+                            "poststart", "poststop"), HOOKS),
     "annotations": Map(str),
     "linux": LINUX,
 }

@@ -25,7 +25,7 @@ EDITION = 1
 # seccomp(2), SECCOMP_SET_MODE_FILTER
 FLAGS = {
     "SECCOMP_FILTER_FLAG_TSYNC": 1, "SECCOMP_FILTER_FLAG_LOG": 2,
-    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4,
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": 32,
 }
 DIGEST_LENGTH = 64
 INSTRUCTION_LENGTH = 8
@@ -36,7 +36,7 @@ def filter_for(profile: dict[str, Any], cache_directory: str,
     """The profile as struct sock_filter[], from the cache or compiled into it.
 
     `architecture` is this machine's unless said: "x86_64", "aarch64". Raises Invalid for a bad
-    profile, Unsupported for SCMP_ACT_NOTIFY and for a machine whose numbers we do not have.
+    profile, Unsupported for a machine whose numbers we do not have.
     """
     machine = architecture or os.uname().machine
     key = documents.digest(f"{EDITION} {machine} {documents.encode(profile)}".encode())

@@ -1,19 +1,22 @@
 """config.json, judged before the kernel is asked for anything.
 
-Runs in the shim. What is malformed is Invalid, what this runtime does not do is Unsupported, each
-by its path: `$.process.args[0]: expected a string`. Nothing is accepted and then left out, for a
-container that lacks what it was promised is worse than none; numbers that only the kernel can
-judge are left to it. Sources: runtime-spec config.md, config-linux.md.
+Runs in the shim. First every value by itself, against the table of properties.py, then what they
+mean together. What is malformed is Invalid, what this runtime does not do is Unsupported, each by
+its path: `$.process.args[0]: expected a string`. Nothing is accepted and then left out, for a
+container that lacks what it was promised is worse than none; what only the kernel can judge is left
+to it. Sources: runtime-spec config.md, config-linux.md; runc's configs/validate for what it adds.
 """
 
 from __future__ import annotations
 
+import os
+
 from runtime.errors import Invalid, Unsupported
-from runtime.kernel.capabilities import BITS
 from runtime.kernel.devices import KINDS as DEVICE_KINDS
-from runtime.kernel.limits import INFINITY, RLIMITS
-from runtime.kernel.mounts import PROPAGATION
+from runtime.kernel.limits import INFINITY
+from runtime.kernel.mounts import MS_REMOUNT
 from runtime.oci.mounts import Options, is_bind
+from runtime.oci.properties import CONFIG, NEEDED, PROCESS, Map, Number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,13 +25,15 @@ if TYPE_CHECKING:
 # The specification's word for a namespace → the kernel's, as under /proc/PID/ns.
 NAMESPACE_TYPES = {"mount": "mnt", "network": "net", "pid": "pid", "uts": "uts", "ipc": "ipc",
                    "user": "user", "cgroup": "cgroup", "time": "time"}
-WORDS = {"str": "a string", "dict": "an object", "list": "an array", "int": "a number"}
+WORDS = {str: "a string", bool: "true or false", dict: "an object", list: "an array",
+         int: "a number"}
 REFUSED = {
-    "$.linux": ("intelRdt", "mountLabel", "personality", "netDevices", "memoryPolicy"),
-    "$.process": ("apparmorProfile", "selinuxLabel", "scheduler", "ioPriority",
-                  "execCPUAffinity"),
-    "$": ("solaris", "windows", "vm", "zos", "freebsd"),
+    "$.linux": {"intelRdt": "cache and bandwidth by resctrl are not built",
+                "netDevices": "moving a network device is not built: of version 1.3",
+                "memoryPolicy": "NUMA policies are not built: of version 1.3"},
+    "$": dict.fromkeys(("solaris", "windows", "vm", "zos", "freebsd"), "this is Linux"),
 }
+SELINUX, APPARMOR = "/sys/fs/selinux/enforce", "/sys/module/apparmor/parameters/enabled"
 # sysctls that are a namespace's own; every other one is the host's. runc's list.
 SYSCTLS = {"ipc": ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
                    "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
@@ -41,154 +46,239 @@ def check(spec: dict[str, Any], host_mounts: bool = False) -> None:
 
     `host_mounts`: whoever starts it wants it in the host's mount namespace, and cleans up there.
     """
-    expect(spec, "$", dict)
-    linux = expect(spec.get("linux") or {}, "$.linux", dict)
-    process = expect(spec.get("process"), "$.process", dict)
-    root = expect(spec.get("root"), "$.root", dict)
-    expect(root.get("path"), "$.root.path", str)
-    for path, where in (("$", spec), ("$.process", process), ("$.linux", linux)):
-        for key in REFUSED[path]:
+    judge(spec, CONFIG, "$")
+    linux = spec.get("linux") or {}
+    for path, where in (("$", spec), ("$.linux", linux)):
+        for key, why in REFUSED[path].items():
             if where.get(key):
-                raise Unsupported(f"{path}.{key}: not built")
-    if any((spec.get("hooks") or {}).values()):
-        raise Unsupported("$.hooks: hooks are not built yet")
-    check_process(process)
-    for index, entry in each(spec, "mounts", "$"):
-        check_mount(entry, f"$.mounts[{index}]")
+                raise Unsupported(f"{path}.{key}: {why}")
+    check_meaning(spec["process"], "$.process")
+    for index, entry in enumerate(spec.get("mounts") or []):
+        check_mount(entry, f"$.mounts[{index}]", linux)
     check_linux(linux, spec, host_mounts)
 
 
-def check_process(process: dict[str, Any]) -> None:
+def judge(value: Any, rule: Any, path: str) -> None:
+    """Is the value what the table says? Raises Invalid with the path of what is not."""
+    kind = type(rule)
+    if kind is dict:
+        for key, item in expect(value, path, dict).items():
+            inner = rule.get(key)
+            if inner is not None and item is not None:
+                judge(item, inner, f"{path}.{key}")
+        for key in rule.get(NEEDED, ()):
+            if value.get(key) is None:
+                judge(None, rule[key], f"{path}.{key}")
+    elif kind is list:
+        inner = rule[0]
+        for index, item in enumerate(expect(value, path, list)):
+            # Most of a config.json are strings in arrays, and most of those are good.
+            if inner is not str or type(item) is not str or "\0" in item or not item.isascii():
+                judge(item, inner, f"{path}[{index}]")
+    elif kind is type:
+        expect(value, path, rule)
+        if rule is str:
+            check_text(value, path)
+    elif kind is Number:
+        if not rule.low <= expect(value, path, int) <= rule.high:
+            raise Invalid(f"{path}: expected a number from {rule.low} to {rule.high}")
+    elif kind is tuple:
+        if expect(value, path, str) not in rule:
+            raise Invalid(f"{path}: unknown {value!r}")
+    elif kind is Map:
+        for key, item in expect(value, path, dict).items():
+            check_text(key, path)
+            judge(item, rule.inner, f"{path}.{key if key.isprintable() else repr(key)}")
+    else:
+        check_text(expect(value, path, str), path)
+        rule(value, path)
+
+
+def expect(value: Any, path: str, kind: type) -> Any:
+    """The value, if it is of the kind; else Invalid: `$.process.args[0]: expected a string`."""
+    if type(value) is not kind:
+        whole = "whole " if kind is int and type(value) is float else ""
+        raise Invalid(f"{path}: expected {WORDS[kind].replace('a n', f'a {whole}n')}")
+    return value
+
+
+def check_text(text: str, path: str) -> None:
+    """Can it be handed to the kernel as a C string?"""
+    if "\0" in text:
+        raise Invalid(f"{path}: a NUL byte cannot be passed on")
+    if not text.isascii():
+        try:
+            os.fsencode(text)
+        except UnicodeEncodeError:
+            raise Invalid(f"{path}: half a character (a lone surrogate)") from None
+
+
+def check_process(process: dict[str, Any], path: str = "$.process") -> None:
+    """A process by itself: what `exec` is given. Raises Invalid, Unsupported."""
+    judge(process, PROCESS, path)
+    check_meaning(process, path)
+
+
+def check_meaning(process: dict[str, Any], path: str) -> None:
     """Who runs, what, where, and with which limits."""
-    arguments = expect(process.get("args"), "$.process.args", list)
-    if not arguments:
-        raise Invalid("$.process.args: expected at least one argument")
-    for key in ("args", "env"):
-        for index, text in enumerate(expect(process.get(key) or [], f"$.process.{key}", list)):
-            if "\0" in expect(text, f"$.process.{key}[{index}]", str):
-                raise Invalid(f"$.process.{key}[{index}]: a NUL byte cannot be passed on")
-    if not expect(process.get("cwd"), "$.process.cwd", str).startswith("/"):
-        raise Invalid("$.process.cwd: expected an absolute path")
-    user = expect(process.get("user") or {}, "$.process.user", dict)
-    for key in ("uid", "gid", "umask"):
-        if user.get(key) is not None and expect(user[key], f"$.process.user.{key}", int) < 0:
-            raise Invalid(f"$.process.user.{key}: expected a number from 0")
-    for key, names in expect(process.get("capabilities") or {}, "$.process.capabilities",
-                             dict).items():
-        for index, name in enumerate(expect(names or [], f"$.process.capabilities.{key}", list)):
-            if name not in BITS:
-                raise Invalid(f"$.process.capabilities.{key}[{index}]: "
-                              f"unknown capability {name}")
-    check_rlimits(process)
-
-
-def check_rlimits(process: dict[str, Any]) -> None:
-    """Known kinds, each once, none softer than hard."""
+    if not process["args"]:
+        raise Invalid(f"{path}.args: expected at least one argument")
+    for index, entry in enumerate(process.get("env") or []):
+        if entry.find("=") < 1:
+            raise Invalid(f"{path}.env[{index}]: expected NAME=value")
     seen = set()
-    for index, entry in each(process, "rlimits", "$.process"):
-        path = f"$.process.rlimits[{index}]"
-        kind = entry.get("type")
-        if kind not in RLIMITS:
-            raise Invalid(f"{path}.type: unknown {kind!r}")
+    for index, entry in enumerate(process.get("rlimits") or []):
+        kind, soft, hard = entry["type"], entry["soft"] & INFINITY, entry["hard"] & INFINITY
         if kind in seen:
-            raise Invalid(f"{path}.type: {kind} is there twice")
+            raise Invalid(f"{path}.rlimits[{index}].type: {kind} is there twice")
         seen.add(kind)
-        soft, hard = (expect(entry.get(key), f"{path}.{key}", int) & INFINITY
-                      for key in ("soft", "hard"))
         if soft > hard:
-            raise Invalid(f"{path}.soft: {soft} is above the hard limit {hard}")
+            raise Invalid(f"{path}.rlimits[{index}].soft: {soft} is above the hard limit {hard}")
+    if process.get("scheduler"):
+        check_scheduler(process["scheduler"], f"{path}.scheduler")
+    for key, text in (process.get("execCPUAffinity") or {}).items():
+        cpus(text or "", f"{path}.execCPUAffinity.{key}")
+    check_labels(process, path)
 
 
-def check_mount(entry: dict[str, Any], path: str) -> None:
-    """One mount: where to, and options that its kind has."""
-    if not expect(entry.get("destination"), f"{path}.destination", str).startswith("/"):
-        raise Invalid(f"{path}.destination: expected an absolute path")
-    for key in ("uidMappings", "gidMappings"):
-        if entry.get(key):
-            raise Unsupported(f"{path}.{key}: id-mapped mounts are not built")
-    options = expect(entry.get("options") or [], f"{path}.options", list)
-    for index, option in enumerate(options):
-        expect(option, f"{path}.options[{index}]", str)
+def check_scheduler(asked: dict[str, Any], path: str) -> None:
+    """What goes with which policy, as runc says it."""
+    policy = asked["policy"]
+    if policy == "SCHED_ISO":
+        raise Unsupported(f"{path}.policy: SCHED_ISO was never a policy of Linux itself")
+    if asked.get("priority") and policy not in ("SCHED_FIFO", "SCHED_RR"):
+        raise Invalid(f"{path}.priority: only SCHED_FIFO and SCHED_RR have one")
+    for key in ("runtime", "deadline", "period"):
+        if asked.get(key) and policy != "SCHED_DEADLINE":
+            raise Invalid(f"{path}.{key}: only SCHED_DEADLINE has one")
+    for index, flag in enumerate(asked.get("flags") or []):
+        if "UTIL_CLAMP" in flag:
+            raise Unsupported(f"{path}.flags[{index}]: config.json has no number for the clamp")
+
+
+def cpus(text: str, path: str) -> list[int]:
+    """"0-3,7" as [0, 1, 2, 3, 7]; "" as none. Raises Invalid."""
+    found: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.strip().partition("-")
+        last = last or first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < 8192):
+            raise Invalid(f"{path}: expected CPUs, as in 0-3,7")
+        found += range(int(first), int(last) + 1)
+    return found
+
+
+def check_labels(process: dict[str, Any], path: str) -> None:
+    """A profile that this kernel cannot hold the program to is no profile."""
+    if process.get("selinuxLabel") and not os.path.exists(SELINUX):
+        raise Unsupported(f"{path}.selinuxLabel: selinux label is specified in config, but selinux "
+                          "is disabled or not supported")
+    if process.get("apparmorProfile") not in (None, "", "unconfined") \
+            and not os.path.exists(APPARMOR):
+        raise Unsupported(f"{path}.apparmorProfile: config provided but apparmor not supported")
+
+
+def check_mount(entry: dict[str, Any], path: str, linux: dict[str, Any]) -> None:
+    """One mount: options that its kind has. Relative destinations mean from the root."""
+    options = Options(entry.get("options") or [])
     if is_bind(entry):
-        expect(entry.get("source"), f"{path}.source", str)
-        unknown = Options(options).data
-        if unknown:
-            raise Unsupported(f"{path}.options: a bind mount has no option {unknown}")
-    elif expect(entry.get("type"), f"{path}.type", str) == "cgroup2":
-        # Mounted before the container has a cgroup namespace, it would be the host's whole tree.
-        raise Unsupported(f"{path}.type: cgroup2 is not built",
-                          'type "cgroup" shows the container its own group, on either generation')
+        judge(entry.get("source"), str, f"{path}.source")
+        if options.data:
+            raise Unsupported(f"{path}.options: invalid mount: bind mounts cannot have any "
+                              f"filesystem-specific options applied: {options.data}")
+    elif not options.flags & MS_REMOUNT:
+        judge(entry.get("type"), str, f"{path}.type")
+    if options.copy_up and entry.get("type") != "tmpfs":
+        raise Invalid(f"{path}.options: tmpcopyup is an option of tmpfs")
+    if options.idmap or entry.get("uidMappings") or entry.get("gidMappings"):
+        from runtime.oci.sources import check_maps
+
+        check_maps(entry, path, linux)
 
 
 def check_linux(linux: dict[str, Any], spec: dict[str, Any], host_mounts: bool) -> None:
-    """Namespaces and what belongs to them, devices, paths and sysctls."""
+    """Namespaces and what belongs to them, devices, paths, sysctls and the filter."""
     kinds: dict[str, str | None] = {}
-    for index, entry in each(linux, "namespaces", "$.linux"):
-        path, kind = f"$.linux.namespaces[{index}]", entry.get("type")
-        if kind not in NAMESPACE_TYPES:
-            raise Invalid(f"{path}.type: unknown {kind!r}")
+    for index, entry in enumerate(linux.get("namespaces") or []):
+        path, kind = f"$.linux.namespaces[{index}]", entry["type"]
         if kind in kinds:
             raise Invalid(f"{path}.type: {kind} is there twice")
         kinds[kind] = entry.get("path") or None
-        if entry.get("path") and kind == "pid":
-            raise Unsupported(f"{path}.path: joining a pid namespace is not built yet")
+        if not (kinds[kind] or "/").startswith("/"):
+            raise Invalid(f"{path}.path: expected an absolute path")
     # Without one of its own, the container's mounts would be the host's.
     if "mount" not in kinds and not host_mounts:
         raise Unsupported("$.linux.namespaces: a container without a mount namespace is not built")
     check_user_namespace(linux, kinds)
-    for index, entry in each(linux, "devices", "$.linux"):
-        path = f"$.linux.devices[{index}]"
-        if entry.get("type") not in DEVICE_KINDS:
-            raise Invalid(f"{path}.type: unknown {entry.get('type')!r}")
-        if not expect(entry.get("path"), f"{path}.path", str).startswith("/"):
-            raise Invalid(f"{path}.path: expected an absolute path")
-    propagation = linux.get("rootfsPropagation")
-    if propagation and propagation not in PROPAGATION:
-        raise Invalid(f"$.linux.rootfsPropagation: unknown {propagation!r}")
+    for index, entry in enumerate(linux.get("devices") or []):
+        for key in ("major", "minor"):
+            if DEVICE_KINDS[entry["type"]] != DEVICE_KINDS["p"] and entry.get(key) is None:
+                raise Invalid(f"$.linux.devices[{index}].{key}: expected a number")
+    if linux.get("mountLabel") and not os.path.exists(SELINUX):
+        raise Unsupported("$.linux.mountLabel: selinux label is specified in config, but selinux "
+                          "is disabled or not supported")
+    for index, flag in enumerate((linux.get("personality") or {}).get("flags") or []):
+        raise Unsupported(f"$.linux.personality.flags[{index}]: {flag!r}: the specification has "
+                          "none yet")
     check_sysctls(linux, kinds)
     for key in ("hostname", "domainname"):
-        if expect(spec.get(key) or "", f"$.{key}", str) and "uts" not in kinds:
+        if spec.get(key) and "uts" not in kinds:
             raise Invalid(f"$.{key}: the host's, for the container has no uts namespace of its own")
+        if len(os.fsencode(spec.get(key) or "")) > 64:
+            raise Invalid(f"$.{key}: longer than the 64 bytes the kernel takes")
+    if linux.get("seccomp"):
+        check_seccomp(linux["seccomp"])
 
 
 def check_user_namespace(linux: dict[str, Any], kinds: dict[str, str | None]) -> None:
-    """Maps belong to a new user namespace, and offsets to a new time namespace."""
-    new_user = "user" in kinds and kinds["user"] is None
+    """Maps belong to a user namespace, and offsets to a new time namespace."""
     for key in ("uidMappings", "gidMappings"):
-        if new_user and not linux.get(key):
+        if "user" in kinds and kinds["user"] is None and not linux.get(key):
             raise Invalid(f"$.linux.{key}: a new user namespace needs it")
-        if linux.get(key) and not new_user:
-            raise Invalid(f"$.linux.{key}: there is no new user namespace to map")
-        for index, entry in each(linux, key, "$.linux"):
-            for name in ("containerID", "hostID", "size"):
-                expect(entry.get(name), f"$.linux.{key}[{index}].{name}", int)
+        if linux.get(key) and "user" not in kinds:
+            raise Invalid(f"$.linux.{key}: there is no user namespace to map")
     if linux.get("timeOffsets") and not ("time" in kinds and kinds["time"] is None):
         raise Invalid("$.linux.timeOffsets: there is no new time namespace to set")
 
 
 def check_sysctls(linux: dict[str, Any], kinds: dict[str, str | None]) -> None:
     """Only what is a namespace's own: the rest would change the host."""
-    for name, value in expect(linux.get("sysctl") or {}, "$.linux.sysctl", dict).items():
-        expect(value, f"$.linux.sysctl.{name}", str)
+    for name in linux.get("sysctl") or {}:
         dotted = name.replace("/", ".") if "/" in name else name
         own = [kind for kind, names in SYSCTLS.items() for known in names
                if dotted == known or (known[-1] == "." and dotted.startswith(known))]
         if ".." in name or not own:
-            raise Invalid(f"$.linux.sysctl: {name} belongs to no namespace, but to the host")
+            raise Invalid(f"$.linux.sysctl: {name!r} belongs to no namespace, but to the host")
         if own[0] not in kinds:
-            raise Invalid(f"$.linux.sysctl: {name} is the host's",
+            raise Invalid(f"$.linux.sysctl: {name!r} is the host's",
                           f"the container has no {own[0]} namespace of its own")
+        if dotted == "kernel.hostname":
+            raise Invalid(f'$.linux.sysctl: "{name}" is not allowed as it conflicts with the OCI '
+                          '"hostname" field')
 
 
-def each(where: dict[str, Any], key: str, path: str) -> list[tuple[int, dict[str, Any]]]:
-    """The objects of an array with their index; none when there is no array."""
-    found = expect(where.get(key) or [], f"{path}.{key}", list)
-    return [(index, expect(entry, f"{path}.{key}[{index}]", dict))
-            for index, entry in enumerate(found)]
-
-
-def expect(value: Any, path: str, kind: type) -> Any:
-    """The value, if it is of the kind; else Invalid: `$.process.args[0]: expected a string`."""
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Invalid(f"{path}: expected {WORDS[kind.__name__]}")
-    return value
+def check_seccomp(profile: dict[str, Any]) -> None:
+    """Which answers may carry a number, and which calls an agent may be asked about."""
+    rules = [(profile["defaultAction"], profile.get("defaultErrnoRet"), "$.linux.seccomp."
+              "defaultErrnoRet")]
+    asks = False
+    for index, entry in enumerate(profile.get("syscalls") or []):
+        path = f"$.linux.seccomp.syscalls[{index}]"
+        if not entry["names"]:
+            raise Invalid(f"{path}.names: expected at least one name")
+        rules.append((entry["action"], entry.get("errnoRet"), f"{path}.errnoRet"))
+        if entry["action"] == "SCMP_ACT_NOTIFY":
+            asks = True
+            if "write" in entry["names"]:
+                raise Invalid(f"{path}.names: SCMP_ACT_NOTIFY cannot be used for the write syscall")
+    for action, number, path in rules:
+        if number is not None and action not in ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"):
+            raise Invalid(f"{path}: {action} has no number to answer with")
+    if profile["defaultAction"] == "SCMP_ACT_NOTIFY":
+        raise Invalid("$.linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default "
+                      "action")
+    listener = profile.get("listenerPath")
+    if asks and not listener:
+        raise Invalid("$.linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs an agent that listens")
+    if profile.get("listenerMetadata") and not listener:
+        raise Invalid("$.linux.seccomp.listenerMetadata: there is no listenerPath to send it to")

@@ -107,7 +107,7 @@ class Ours:
 
         plan = self.init.plan
         return oci_exec.enter_container(process, self.init.pid, self.init.pidfd, self.shim.group,
-                                        stdio, plan.filter, plan.filter_flags)
+                                        stdio, plan.filter, plan.filter_flags, plan.spec)
 
     def kill(self, number: int) -> None:
         """By pidfd: never one that got its number later."""

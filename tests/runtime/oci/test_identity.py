@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import Invalid
 from runtime.oci import identity
 from tests.runtime.oci.bundles import Bundle
 
@@ -16,8 +15,8 @@ def test_the_sets_as_masks() -> None:
                                              "effective": None}})
     assert sets == {"bounding": 0x21, "effective": 0, "permitted": 0, "inheritable": 0,
                     "ambient": 0}
-    with pytest.raises(Invalid, match="unknown capability CAP_FLY"):
-        identity.wanted({"capabilities": {"ambient": ["CAP_FLY"]}})
+    sets = identity.wanted({"capabilities": {"ambient": ["CAP_FLY", "CAP_KILL"]}})
+    assert sets["ambient"] == 0x20
 
 
 def test_what_this_host_cannot_give_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +26,8 @@ def test_what_this_host_cannot_give_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     process["capabilities"] = {"ambient": ["CAP_KILL"], "permitted": ["CAP_KILL"]}
     assert identity.warnings(process) == [
         "CAP_KILL cannot be ambient, for it is not permitted and inheritable"]
+    process["capabilities"] = {"ambient": ["CAP_FLY"], "permitted": ["CAP_FLY"]}
+    assert identity.warnings(process) == ["ignoring unknown capability CAP_FLY"]
 
 
 @pytest.mark.kernel

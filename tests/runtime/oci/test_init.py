@@ -148,7 +148,6 @@ def test_limits_while_still_root_and_in_the_group(
     names = story(spec, told, tmp_path)
     assert before(names, "write_open_control", "setrlimit")
     assert before(names, "setrlimit", "setresuid")
-    assert before(names, "write_control", "setresuid")
 
 
 def test_a_joined_network_is_not_brought_up_and_a_hosts_name_not_set(

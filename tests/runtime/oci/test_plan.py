@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from runtime.kernel.namespaces import KINDS, flag_names
 from runtime.oci.plan import Plan
 from tests.runtime.oci.bundles import config
@@ -26,17 +30,18 @@ def test_a_path_is_entered_and_not_made() -> None:
     plan = planned({"type": "network", "path": "/proc/7/ns/net"},
                    {"type": "uts", "path": ""}, {"type": "ipc", "path": "/proc/7/ns/ipc"})
     assert plan.clone_flags() == KINDS["mnt"] | KINDS["uts"]
-    assert plan.joined_namespaces() == [("/proc/7/ns/ipc", KINDS["ipc"]),
-                                        ("/proc/7/ns/net", KINDS["net"])]
+    assert plan.joins() and not planned({"type": "uts"}).joins()
 
 
-def test_the_user_namespace_is_entered_first_and_the_mounts_last() -> None:
-    spec = config()
-    del spec["hostname"]
-    spec["linux"]["namespaces"] = [
-        {"type": kind, "path": f"/ns/{kind}"} for kind in ("mount", "network", "user")]
-    order = [path for path, _ in Plan("/bundle", spec).joined_namespaces()]
-    assert order == ["/ns/user", "/ns/network", "/ns/mount"]
+def test_what_init_inherits_is_let_go_of_on_our_side() -> None:
+    plan = planned({"type": "uts"})
+    read, write = os.pipe()
+    plan.doors, plan.trees, plan.listener = {"net": read}, {3: write}, 99
+    assert set(plan.inherited()) == {read, write, 99}
+    plan.let_go()
+    assert plan.inherited() == [99]
+    with pytest.raises(OSError):
+        os.close(read)
 
 
 def test_the_root_is_below_the_bundle_or_where_it_says() -> None:

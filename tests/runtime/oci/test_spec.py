@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from runtime.errors import Invalid, LabError, Unsupported
-from runtime.oci import plan, spec
+from runtime.kernel import scheduling
+from runtime.oci import plan, properties, seccomp, seccomp_compiler, spec
 from tests.runtime.oci.bundles import config
 
 MISSING = object()
@@ -25,10 +26,10 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("process.cwd", "tmp", "$.process.cwd: expected an absolute path"),
     ("process.cwd", MISSING, "$.process.cwd: expected a string"),
     ("process.user", {"uid": "root"}, "$.process.user.uid: expected a number"),
-    ("process.user", {"uid": -1}, "$.process.user.uid: expected a number from 0"),
+    ("process.user", {"uid": -1}, "$.process.user.uid: expected a number from 0 to 4294967294"),
     ("process.user", {"gid": True}, "$.process.user.gid: expected a number"),
-    ("process.capabilities", {"bounding": ["CAP_FLY"]},
-     "$.process.capabilities.bounding[0]: unknown capability CAP_FLY"),
+    ("process.capabilities", {"bounding": [3]},
+     "$.process.capabilities.bounding[0]: expected a string"),
     ("process.rlimits", [{"type": "RLIMIT_X", "soft": 1, "hard": 1}],
      "$.process.rlimits[0].type: unknown 'RLIMIT_X'"),
     ("process.rlimits", [{"type": "RLIMIT_CPU", "soft": 2, "hard": 1}],
@@ -39,11 +40,13 @@ MISTAKES: list[tuple[str, Any, str]] = [
      "$.process.rlimits[0].soft: expected a number"),
     ("root", MISSING, "$.root: expected an object"),
     ("root.path", 3, "$.root.path: expected a string"),
-    ("mounts", {}, None),  # type: ignore[list-item]
+    ("mounts", {}, "$.mounts: expected an array"),
+    ("mounts", [], None),  # type: ignore[list-item]
+    ("mounts", None, None),  # type: ignore[list-item]
     ("mounts", ["/proc"], "$.mounts[0]: expected an object"),
     ("mounts", [{"type": "proc"}], "$.mounts[0].destination: expected a string"),
-    ("mounts", [{"destination": "x", "type": "proc"}],
-     "$.mounts[0].destination: expected an absolute path"),
+    ("mounts", [{"destination": "", "type": "proc"}],
+     "$.mounts[0].destination: expected a string that is not empty"),
     ("mounts", [{"destination": "/x"}], "$.mounts[0].type: expected a string"),
     ("mounts", [{"destination": "/x", "type": "bind"}], "$.mounts[0].source: expected a string"),
     ("mounts", [{"destination": "/x", "type": "tmpfs", "options": [3]}],
@@ -59,7 +62,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("linux.namespaces", [{"type": "mount"}, {"type": "user"}],
      "$.linux.uidMappings: a new user namespace needs it"),
     ("linux.uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}],
-     "$.linux.uidMappings: there is no new user namespace to map"),
+     "$.linux.uidMappings: there is no user namespace to map"),
     ("linux.timeOffsets", {"boottime": {"secs": 1}},
      "$.linux.timeOffsets: there is no new time namespace to set"),
     ("linux.devices", [{"path": "/dev/x", "type": "z"}], "$.linux.devices[0].type: unknown 'z'"),
@@ -67,33 +70,130 @@ MISTAKES: list[tuple[str, Any, str]] = [
      "$.linux.devices[0].path: expected an absolute path"),
     ("linux.rootfsPropagation", "odd", "$.linux.rootfsPropagation: unknown 'odd'"),
     ("linux.sysctl", {"kernel.panic": "0"},
-     "$.linux.sysctl: kernel.panic belongs to no namespace, but to the host"),
+     "$.linux.sysctl: 'kernel.panic' belongs to no namespace, but to the host"),
     ("linux.sysctl", {"net/../kernel/panic": "0"},
-     "$.linux.sysctl: net/../kernel/panic belongs to no namespace, but to the host"),
+     "$.linux.sysctl: 'net/../kernel/panic' belongs to no namespace, but to the host"),
     ("linux.sysctl", {"kernel.shmmax2": "0"},
-     "$.linux.sysctl: kernel.shmmax2 belongs to no namespace, but to the host"),
+     "$.linux.sysctl: 'kernel.shmmax2' belongs to no namespace, but to the host"),
     ("linux.sysctl", {"net.ipv4.ip_forward": 1},
      "$.linux.sysctl.net.ipv4.ip_forward: expected a string"),
 ]
+PROCESS_MISTAKES: list[tuple[str, Any, str]] = [
+    ("process.terminal", 1, "$.process.terminal: expected true or false"),
+    ("process.consoleSize", {"height": 24}, "$.process.consoleSize.width: expected a number"),
+    ("process.consoleSize", {"height": 24, "width": 65536},
+     "$.process.consoleSize.width: expected a number from 0 to 65535"),
+    ("process.user", {"uid": 4294967295},
+     "$.process.user.uid: expected a number from 0 to 4294967294"),
+    ("process.user", {"uid": 1.0}, "$.process.user.uid: expected a whole number"),
+    ("process.user", {"additionalGids": [0, "wheel"]},
+     "$.process.user.additionalGids[1]: expected a number"),
+    ("process.user", {"umask": 8888}, "$.process.user.umask: expected a number from 0 to 4095"),
+    ("process.env", ["PATH"], "$.process.env[0]: expected NAME=value"),
+    ("process.env", ["A=b", "=b"], "$.process.env[1]: expected NAME=value"),
+    ("process.env", ["A=\ud800"], "$.process.env[0]: half a character (a lone surrogate)"),
+    ("process.env", ["A=\udcff"], None),  # type: ignore[list-item]  # a byte that is no UTF-8
+    ("process.oomScoreAdj", 1001,
+     "$.process.oomScoreAdj: expected a number from -1000 to 1000"),
+    ("process.noNewPrivileges", "yes", "$.process.noNewPrivileges: expected true or false"),
+    ("process.capabilities", ["CAP_KILL"], "$.process.capabilities: expected an object"),
+    ("process.scheduler", {}, "$.process.scheduler.policy: expected a string"),
+    ("process.scheduler", {"policy": "FIFO"}, "$.process.scheduler.policy: unknown 'FIFO'"),
+    ("process.scheduler", {"policy": "SCHED_OTHER", "nice": 20},
+     "$.process.scheduler.nice: expected a number from -20 to 19"),
+    ("process.scheduler", {"policy": "SCHED_OTHER", "priority": 1},
+     "$.process.scheduler.priority: only SCHED_FIFO and SCHED_RR have one"),
+    ("process.scheduler", {"policy": "SCHED_FIFO", "period": 1},
+     "$.process.scheduler.period: only SCHED_DEADLINE has one"),
+    ("process.scheduler", {"policy": "SCHED_FIFO", "flags": ["SCHED_FLAG_X"]},
+     "$.process.scheduler.flags[0]: unknown 'SCHED_FLAG_X'"),
+    ("process.ioPriority", {"class": "IOPRIO_CLASS_BE"},
+     "$.process.ioPriority.priority: expected a number"),
+    ("process.ioPriority", {"class": "IOPRIO_CLASS_BE", "priority": 8},
+     "$.process.ioPriority.priority: expected a number from 0 to 7"),
+    ("process.execCPUAffinity", {"initial": "0-x"},
+     "$.process.execCPUAffinity.initial: expected CPUs, as in 0-3,7"),
+    ("process.execCPUAffinity", {"final": "3-1"},
+     "$.process.execCPUAffinity.final: expected CPUs, as in 0-3,7"),
+    ("process.rlimits", [{"type": "RLIMIT_CPU", "soft": 1 << 64, "hard": 1}],
+     "$.process.rlimits[0].soft: expected a number from -1 to 18446744073709551615"),
+]
+LINUX_MISTAKES: list[tuple[str, Any, str]] = [
+    ("ociVersion", MISSING, "$.ociVersion: expected a string"),
+    ("ociVersion", "2.0.0", "$.ociVersion: '2.0.0' is a version to come"),
+    ("ociVersion", "one", "$.ociVersion: 'one' is no version, as 1.2.0 is one"),
+    ("ociVersion", "1.0.2-dev", None),  # type: ignore[list-item]
+    ("ociVersion", "1.1.0+dev", None),  # type: ignore[list-item]
+    ("annotations", {"a": 1}, "$.annotations.a: expected a string"),
+    ("annotations", {"a\nb": 1}, "$.annotations.'a\\nb': expected a string"),
+    ("root.readonly", "no", "$.root.readonly: expected true or false"),
+    ("hostname", "x" * 65, "$.hostname: longer than the 64 bytes the kernel takes"),
+    ("hooks", {"prestart": [{}]}, "$.hooks.prestart[0].path: expected a string"),
+    ("hooks", {"poststop": [{"path": "sh"}]},
+     "$.hooks.poststop[0].path: expected an absolute path"),
+    ("hooks", {"prestart": [{"path": "/x", "timeout": 0}]},
+     "$.hooks.prestart[0].timeout: expected a number from 1 to 2147483647"),
+    ("hooks", {"createRuntime": [{"path": "/x", "args": "x"}]},
+     "$.hooks.createRuntime[0].args: expected an array"),
+    ("linux.namespaces", [{"type": "mount", "path": "ns"}],
+     "$.linux.namespaces[0].path: expected an absolute path"),
+    ("linux.devices", [{"path": "/dev/x", "type": "c"}],
+     "$.linux.devices[0].major: expected a number"),
+    ("linux.devices", [{"path": "/dev/x", "type": "c", "major": 4096, "minor": 0}],
+     "$.linux.devices[0].major: expected a number from 0 to 4095"),
+    ("linux.maskedPaths", ["proc"], "$.linux.maskedPaths[0]: expected an absolute path"),
+    ("linux.resources", {"memory": {"limit": "1g"}},
+     "$.linux.resources.memory.limit: expected a number"),
+    ("linux.resources", {"memory": {"disableOOMKiller": 1}},
+     "$.linux.resources.memory.disableOOMKiller: expected true or false"),
+    ("linux.resources", {"unified": {"memory.max": 5}},
+     "$.linux.resources.unified.memory.max: expected a string"),
+    ("linux.resources", {"devices": [{"allow": True, "type": "d"}]},
+     "$.linux.resources.devices[0].type: unknown 'd'"),
+    ("linux.sysctl", {"kernel.hostname": "x"},
+     '$.linux.sysctl: "kernel.hostname" is not allowed as it conflicts with the OCI "hostname" '
+     'field'),
+    ("linux.personality", {"domain": "BSD"}, "$.linux.personality.domain: unknown 'BSD'"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_MAYBE"},
+     "$.linux.seccomp.defaultAction: unknown 'SCMP_ACT_MAYBE'"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1},
+     "$.linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW has no number to answer with"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_NOTIFY"},
+     "$.linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_Z80"]},
+     "$.linux.seccomp.architectures[0]: unknown 'SCMP_ARCH_Z80'"),
+    ("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"},
+     "$.linux.seccomp.listenerMetadata: there is no listenerPath to send it to"),
+]
+RULE_MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"names": []}, "names: expected at least one name"),
+    ({"action": None}, "action: expected a string"),
+    ({"errnoRet": 1, "action": "SCMP_ACT_ALLOW"},
+     "errnoRet: SCMP_ACT_ALLOW has no number to answer with"),
+    ({"errnoRet": 65536}, "errnoRet: expected a number from 0 to 65535"),
+    ({"names": ["read", "write"], "action": "SCMP_ACT_NOTIFY"},
+     "names: SCMP_ACT_NOTIFY cannot be used for the write syscall"),
+    ({"args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]},
+     "args[0].index: expected a number from 0 to 5"),
+    ({"args": [{"index": 0, "value": -1, "op": "SCMP_CMP_EQ"}]},
+     "args[0].value: expected a number from 0 to 18446744073709551615"),
+    ({"args": [{"index": 0, "value": 0, "op": "=="}]}, "args[0].op: unknown '=='"),
+]
 NOT_BUILT: list[tuple[str, Any, str]] = [
-    ("hooks", {"prestart": [{"path": "/bin/true"}]}, "$.hooks"),
-    ("linux.intelRdt", {"closID": "x"}, "$.linux.intelRdt"),
-    ("linux.mountLabel", "x", "$.linux.mountLabel"),
-    ("linux.personality", {"domain": "LINUX32"}, "$.linux.personality"),
-    ("process.apparmorProfile", "docker-default", "$.process.apparmorProfile"),
-    ("process.selinuxLabel", "x", "$.process.selinuxLabel"),
-    ("process.scheduler", {"policy": "SCHED_FIFO"}, "$.process.scheduler"),
-    ("process.ioPriority", {"class": "IOPRIO_CLASS_IDLE"}, "$.process.ioPriority"),
-    ("windows", {"layerFolders": []}, "$.windows"),
-    ("linux.namespaces", [{"type": "pid", "path": "/proc/1/ns/pid"}],
-     "$.linux.namespaces[0].path"),
-    ("linux.namespaces", [{"type": "pid"}], "$.linux.namespaces"),
-    ("mounts", [{"destination": "/x", "type": "cgroup2", "source": "cgroup2"}],
-     "$.mounts[0].type: cgroup2"),
-    ("mounts", [{"destination": "/x", "type": "bind", "source": "/",
-                 "options": ["bind", "idmap"]}], "$.mounts[0].options"),
-    ("mounts", [{"destination": "/x", "type": "bind", "source": "/", "uidMappings": [{}]}],
-     "$.mounts[0].uidMappings"),
+    ("linux.intelRdt", {"closID": "x"}, "$.linux.intelRdt: "),
+    ("linux.netDevices", {"eth0": {}}, "$.linux.netDevices: "),
+    ("linux.memoryPolicy", {"mode": "x"}, "$.linux.memoryPolicy: "),
+    ("linux.mountLabel", "x", "$.linux.mountLabel: "),
+    ("linux.personality", {"domain": "LINUX", "flags": ["X"]}, "$.linux.personality.flags[0]: "),
+    ("process.apparmorProfile", "docker-default", "$.process.apparmorProfile: "),
+    ("process.selinuxLabel", "x", "$.process.selinuxLabel: "),
+    ("process.scheduler", {"policy": "SCHED_ISO"}, "$.process.scheduler.policy: "),
+    ("process.scheduler", {"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_UTIL_CLAMP_MIN"]},
+     "$.process.scheduler.flags[0]: "),
+    ("windows", {"layerFolders": []}, "$.windows: "),
+    ("linux.namespaces", [{"type": "pid"}], "$.linux.namespaces: "),
+    ("mounts", [{"destination": "/x", "source": "/", "options": ["bind", "size=1"]}],
+     "$.mounts[0].options: "),
 ]
 
 
@@ -114,7 +214,44 @@ def test_a_good_one_passes() -> None:
     spec.check(config())
 
 
-@pytest.mark.parametrize(("path", "value", "message"), MISTAKES)
+def test_every_kind_of_thing_passes() -> None:
+    made = config()
+    made["x-ours"] = {"kept": [1]}
+    made["annotations"] = {"": ""}
+    made["hooks"] = {"prestart": [{"path": "/bin/true", "args": ["true"], "timeout": 3}],
+                     "poststop": None}
+    made["process"].update(
+        consoleSize={"height": 24, "width": 80}, scheduler={"policy": "SCHED_RR", "priority": 5},
+        ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 7}, apparmorProfile="unconfined",
+        execCPUAffinity={"initial": "0-1,3", "final": ""})
+    made["linux"].update(
+        personality={"domain": "LINUX32"}, resources={"rdma": {"mlx5_1": {"hcaHandles": 3}}},
+        seccomp={"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x", "listenerMetadata": "",
+                 "flags": ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"], "syscalls": [
+                     {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]})
+    spec.check(made)
+
+
+def test_the_words_are_those_of_the_code_that_acts_on_them() -> None:
+    assert set(properties.ACTIONS) == set(seccomp_compiler.ACTIONS)
+    flags = properties.SECCOMP["flags"]
+    assert set(flags[0]) == set(seccomp.FLAGS)  # type: ignore[index]
+    assert set(properties.POLICIES) - {"SCHED_ISO"} == set(scheduling.POLICIES)
+    assert set(scheduling.SCHED_FLAGS) < set(properties.SCHEDULER_FLAGS)
+    assert set(seccomp_compiler.LISTED) < set(properties.ARCHITECTURES)
+
+
+@pytest.mark.parametrize(("change", "message"), RULE_MISTAKES)
+def test_a_mistake_in_a_filter(change: dict[str, Any], message: str) -> None:
+    rule = {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", **change}
+    with pytest.raises(Invalid) as caught:
+        spec.check(changed("linux.seccomp", {"defaultAction": "SCMP_ACT_ALLOW",
+                                             "syscalls": [rule]}))
+    assert caught.value.message == f"$.linux.seccomp.syscalls[0].{message}"
+
+
+@pytest.mark.parametrize(("path", "value", "message"),
+                         MISTAKES + PROCESS_MISTAKES + LINUX_MISTAKES)
 def test_a_mistake_by_its_path(path: str, value: Any, message: str | None) -> None:
     if message is None:
         spec.check(changed(path, value))  # an empty one is none

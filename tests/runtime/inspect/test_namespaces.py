@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -105,3 +106,66 @@ def test_maps_and_offsets_of_a_live_process(start: Callable[..., int]) -> None:
     assert namespaces.uid_map(LIVE, pid) == (namespaces.IdRange(0, os.getuid(), 1),)
     assert namespaces.gid_map(LIVE, pid) == (namespaces.IdRange(0, os.getgid(), 1),)
     assert namespaces.time_offsets(LIVE, pid)["boottime"] == 864000.0
+
+
+def test_owner_and_parent_of_a_recorded_namespace() -> None:
+    there = Recording({
+        "/proc/7/ns/net": {"link": "net:[20]", "owner": 40},
+        "/proc/7/ns/user": {"link": "user:[40]", "denied": True},
+        "/proc/7/ns/pid": {"link": "pid:[30]", "owner": 40, "parent": 31},
+        "/proc/1/ns/net": {"link": "net:[1]"}})
+    rows = {row.kind: row for row in namespaces.table(there, 7, {}, {})}
+    assert (rows["net"].owner, rows["net"].parent) == (40, 0)
+    assert (rows["pid"].owner, rows["pid"].parent) == (40, 31)
+    assert rows["user"].owner == 0, "above the reader's own nobody is told"
+
+
+def test_an_open_descriptor_keeps_a_namespace() -> None:
+    there = Recording({
+        "/proc": ["7", "9", "self"], "/proc/7/fd": ["0", "5", "6"], "/proc/9/fd": {"denied": True},
+        "/proc/7/fd/0": {"link": "/dev/null"}, "/proc/7/fd/5": {"link": "net:[20]"},
+        "/proc/7/fd/6": {"link": "net:[20]"}})
+    assert namespaces.holders(there) == {20: (7,)}
+    kept = namespaces.Namespace("net", 20, 1, "", (), (), (7,))
+    assert kept.kept_by == "descriptor"
+
+
+def lsns_rows(pid: int, *columns: str) -> dict[str, list[str]]:
+    """lsns gives up when a process ends while it looks, whoever's that is: then once more."""
+    command = ["lsns", "--raw", "--noheadings", "-p", str(pid), "-o", ",".join(("TYPE", *columns))]
+    for _ in range(20):
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        if said.returncode == 0:
+            return {line.split()[0]: line.split()[1:] for line in said.stdout.splitlines()}
+    raise AssertionError(said.stderr)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", [ALL, ("unshare", "--user", "--map-root-user", "--net", "--pid",
+                                           "--fork", "--kill-child")], ids=["root", "userns"])
+def test_owner_and_parent_are_those_of_lsns(start: Callable[..., int],
+                                            command: tuple[str, ...]) -> None:
+    pid = start(*command)
+    told = lsns_rows(pid, "ONS", "PNS")
+    for row in namespaces.table(LIVE, pid, {}):
+        owner, parent = (int(word) for word in told[row.kind])
+        assert row.owner == owner, row.kind
+        if row.kind in ("pid", "user"):
+            assert row.parent == parent, row.kind
+
+
+@pytest.mark.kernel
+def test_a_namespace_without_a_process_is_found_by_its_descriptor(
+        start: Callable[..., int]) -> None:
+    pid = start("unshare", "--uts")
+    fd = os.open(f"/proc/{pid}/ns/uts", os.O_RDONLY)
+    try:
+        inode = os.fstat(fd).st_ino
+        os.kill(pid, 9)
+        deadline = time.monotonic() + 10
+        while ("uts", inode) in namespaces.members(LIVE):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert namespaces.holders(LIVE)[inode] == (os.getpid(),)
+    finally:
+        os.close(fd)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.agent import Agent
+    from runtime.oci.plan import Plan
 
 
 class Process:
@@ -119,28 +120,29 @@ class Order:
 
 
 def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
-                    stdio: tuple[int, int, int], filter_: bytes, flags: int,
-                    spec: dict[str, Any] | None = None,
-                    state: dict[str, Any] | None = None) -> Entering:
-    """Send config.json's process inside. Returns while it is on its way.
-
-    `spec` is config.json of the container, `state` what its filter's agent is told of it.
-    """
+                    stdio: tuple[int, int, int], plan: Plan) -> Entering:
+    """Send config.json's process into the container of the plan. Returns while it is on its way."""
     order = Order(process, init_pid, init_pidfd, group, stdio)
-    order.filter, order.flags = filter_, flags
-    order.linux = (spec or {}).get("linux") or {}
-    order.agent = connect_agent(order.linux, state)
+    order.filter, order.flags = plan.filter, plan.filter_flags
+    order.linux = plan.spec.get("linux") or {}
+    order.agent = connect_agent(order.linux, {
+        "ociVersion": plan.spec["ociVersion"], "id": plan.ident, "status": "running",
+        "pid": init_pid, "bundle": plan.bundle,
+        "annotations": plan.spec.get("annotations") or {}})
     return send_inside(order)
 
 
-def connect_agent(linux: dict[str, Any], state: dict[str, Any] | None) -> Agent | None:
-    """The agent that the container's filter asks, if it asks one. Raises LabError."""
+def connect_agent(linux: dict[str, Any], state: dict[str, Any]) -> Agent | None:
+    """The agent that the container's filter asks, if it asks one; told this state of the container.
+
+    Raises LabError.
+    """
     profile = linux.get("seccomp") or {}
     if not any(entry["action"] == "SCMP_ACT_NOTIFY" for entry in profile.get("syscalls") or ()):
         return None
     from runtime.oci import agent
 
-    return agent.connect(profile, state or {})
+    return agent.connect(profile, state)
 
 
 def send_inside(order: Order) -> Entering:

@@ -105,9 +105,8 @@ class Ours:
         """exec: by a fork of our own."""
         from runtime.oci import exec as oci_exec  # not on the way of a start
 
-        plan = self.init.plan
         return oci_exec.enter_container(process, self.init.pid, self.init.pidfd, self.shim.group,
-                                        stdio, plan.filter, plan.filter_flags, plan.spec)
+                                        stdio, self.init.plan)
 
     def kill(self, number: int) -> None:
         """By pidfd: never one that got its number later."""

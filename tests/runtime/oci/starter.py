@@ -42,8 +42,7 @@ def failure(error: BaseException) -> None:
 def execute(asked: dict[str, Any], process: dict[str, Any], init: create.Init,
             group: cgroup.Cgroup) -> None:
     entering = oci_exec.enter_container(process, init.pid, init.pidfd, group,
-                                        stdio(asked["bundle"], "exec"), init.plan.filter, 0,
-                                        init.plan.spec)
+                                        stdio(asked["bundle"], "exec"), init.plan)
     try:
         while entering.hear():
             continue

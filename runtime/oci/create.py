@@ -19,7 +19,7 @@ from time import monotonic_ns
 from runtime.errors import Conflict, LabError
 from runtime.kernel import files, namespaces, processes, unmount
 from runtime.oci import init as container_init
-from runtime.oci import program, seccomp, sync
+from runtime.oci import devices, program, seccomp, sync
 from runtime.trace.operation import observe, phase
 from runtime.trace.recorder import Recorder, in_order, read_film
 
@@ -164,7 +164,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         with phase("prepare"):
             group.create()
             made = group
-            group.apply((plan.spec.get("linux") or {}).get("resources") or {})
+            group.apply(devices.with_default_rules(
+                (plan.spec.get("linux") or {}).get("resources") or {}))
             if grouped is not None:
                 grouped()
         init = clone_init(plan, group, stdio, recorder)

@@ -31,10 +31,27 @@ NODES: tuple[dict[str, Any], ...] = tuple(
     {"path": f"/dev/{name}", "type": "c", "major": major, "minor": minor}
     for name, major, minor in (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8),
                                ("urandom", 1, 9), ("tty", 5, 0)))
+# What the group lets everybody use, whatever linux.resources.devices says: those, terminals, and to
+# make (not to open) any node. runc's AllowedDevices.
+RULES: list[dict[str, Any]] = [
+    *({"allow": True, "type": kind, "access": "m"} for kind in "cb"),
+    *({"allow": True, "type": "c", "access": "rwm", "major": node["major"], "minor": node["minor"]}
+      for node in NODES),
+    {"allow": True, "type": "c", "access": "rwm", "major": 5, "minor": 2},
+    {"allow": True, "type": "c", "access": "rwm", "major": 136},
+]
 LINKS = (("/proc/self/fd", "fd"), ("/proc/self/fd/0", "stdin"), ("/proc/self/fd/1", "stdout"),
          ("/proc/self/fd/2", "stderr"), ("pts/ptmx", "ptmx"))
 CORE = "/proc/kcore"
 DEFAULT_MODE = 0o666
+
+
+def with_default_rules(resources: dict[str, Any]) -> dict[str, Any]:
+    """linux.resources, its devices with those that every container may use."""
+    rules = resources.get("devices")
+    if not rules:
+        return resources
+    return {**resources, "devices": rules + [rule for rule in RULES if rule not in rules]}
 
 
 def fill_dev(root_fd: int, plan: Plan) -> None:

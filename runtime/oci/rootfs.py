@@ -151,12 +151,12 @@ def finish(plan: Plan) -> None:
     After pivot_root, when every absolute path means the container's own.
     """
     linux = plan.spec.get("linux") or {}
-    for path in linux.get("readonlyPaths") or []:
-        make_read_only(path)
-    mask_all(linux.get("maskedPaths") or [])
     for fd in plan.sealed_later:
         mounts.mount_setattr("a mount", mounts.Attributes(mounts.MOUNT_ATTR_RDONLY), fd=fd)
         os.close(fd)
+    for path in linux.get("readonlyPaths") or []:
+        make_read_only(path)
+    mask_all(linux.get("maskedPaths") or [])
     if plan.spec["root"].get("readonly"):
         mounts.mount_setattr("/", mounts.Attributes(mounts.MOUNT_ATTR_RDONLY))
     propagation = PROPAGATION.get(linux.get("rootfsPropagation") or "", 0)

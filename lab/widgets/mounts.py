@@ -37,7 +37,7 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     rows = [line(
         Span(" mountinfo ", "name"), Span(f"{len(view.mounts)} rows", "strong", "mounts:count"),
         Span(f" inside {G.dot} {host.mounts} on the host", "dim"),
-        Span(f" {G.dot} number: the operation that made it" if view.effects and width > 64 else "",
+        Span(f" {G.dot} number: what made it" if view.effects and width > 64 else "",
              "dim"),
         Span("  as it was", "dim") if view.remembered else "",
         source=path, proof=f"cat {path}",

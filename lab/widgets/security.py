@@ -9,8 +9,8 @@ Sources: capabilities(7), seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, proc_pid_sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from lab.glyphs import G
 from lab.snapshot import Host, View
@@ -21,6 +21,8 @@ from runtime.errors import LabError
 from runtime.inspect.capabilities import decode, seccomp_word
 from runtime.inspect.security import SETS, Security
 from runtime.oci import filter_answer
+
+T = TypeVar("T")
 
 FIRST_ASKED = "mount"
 INDENT = " " * 11
@@ -101,19 +103,27 @@ def _seccomp(view: View, host: Security | None, mine: Security, status: str) -> 
                 source=f"{status}  Seccomp", proof=f"grep Seccomp {status}")
 
 
-_overviews: list[tuple[Mapping[str, Any], tuple[list[str], list[str], list[str]]]] = []
+# Compiling a profile takes 3 ms and a pane is drawn ten times a second: what was worked out last.
+_known: list[tuple[Mapping[str, Any], str, Any]] = []
+
+
+def _once(profile: Mapping[str, Any], key: str, work: Callable[[], T]) -> T:
+    """What `work` finds for this profile and key, worked out once."""
+    for other, name, found in _known:
+        if name == key and other == profile:
+            return cast("T", found)
+    made = work()
+    _known[:] = [*_known[-5:], (profile, key, made)]
+    return made
 
 
 def _counted(profile: Mapping[str, Any]) -> str:
-    """298 calls pass, 82 are refused, 3 depend on arguments. Worked out once for each profile."""
-    known = next((found for other, found in _overviews if other == profile), None)
-    if known is None:
-        try:
-            known = filter_answer.overview(dict(profile))
-        except LabError as error:
-            return str(error)
-        _overviews[:] = [*_overviews[-3:], (profile, known)]
-    passing, depending, refused = map(len, known)
+    """298 calls pass, 82 are refused, 3 depend on arguments."""
+    try:
+        found = _once(profile, "", lambda: filter_answer.overview(dict(profile)))
+    except LabError as error:
+        return str(error)
+    passing, depending, refused = map(len, found)
     return f"{passing} calls pass, {refused} refused, {depending} by arguments"
 
 
@@ -137,8 +147,9 @@ def _asked(view: View, asked: str, width: int) -> list[Line]:
 
 def _ask(profile: Mapping[str, Any], asked: str) -> filter_answer.Answer:
     """`socket 40`: a name, and arguments as numbers where they matter."""
-    name, *numbers = asked.split() or [""]
-    return filter_answer.answer(dict(profile), name, tuple(int(word, 0) for word in numbers))
+    name, *words = asked.split() or [""]
+    numbers = tuple(int(word, 0) for word in words)
+    return _once(profile, asked, lambda: filter_answer.answer(dict(profile), name, numbers))
 
 
 def _paths(view: View, mine: Security, width: int) -> list[Line]:

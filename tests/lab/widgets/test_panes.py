@@ -209,3 +209,79 @@ def test_the_card_says_who_says_what(view):
 def test_the_verdict_has_a_word_for_each_meaning(view, status, oom, code, throttled, said):
     row = replace(view.row, status=status, oom_killed=oom, exit_code=code)
     assert replace(view, row=row, throttled_now=throttled).verdict == said
+
+
+def test_namespaces_say_who_keeps_them_and_whose_they_are(view, shown):
+    users = shown.host.namespaces["user"]
+    spaces = tuple(replace(one, owner=users, held_by=(77,) if one.kind == "net" else (),
+                           bound_at=("/run/netns/blue",) if one.kind == "net" else (),
+                           members=() if one.kind == "uts" else one.members)
+                   for one in view.namespaces)
+    rows = {row.text.split()[0]: row for row in
+            namespaces.lines(replace(view, namespaces=spaces), shown.host, 80, 9)
+            if row.text.split()}
+    assert "1 process" in rows["mnt"].text and "host's users" in rows["mnt"].text
+    assert "1 process +" in rows["net"].text, "and more that keeps it"
+    assert "bound at /run/netns/blue" in rows["net"].source
+    assert "descriptor of pid 77" in rows["net"].source and "ports" in rows["net"].source
+    alone = replace(spaces[0], members=(), held_by=(77,))
+    text = words(namespaces.lines(replace(view, namespaces=(alone,)), shown.host, 80, 9))
+    assert "fd of 77" in text
+
+
+def test_a_user_namespace_of_its_own_owns_the_others(view, shown):
+    spaces = tuple(replace(one, inode=40, owner=shown.host.namespaces["user"])
+                   if one.kind == "user" else replace(one, owner=40) for one in view.namespaces)
+    rows = {row.text.split()[0]: row.text for row in
+            namespaces.lines(replace(view, namespaces=spaces), shown.host, 80, 9)
+            if row.text.split()}
+    assert "its users" in rows["mnt"] and "host's users" in rows["user"]
+
+
+def test_all_containers_stand_side_by_side(view, shown):
+    one = {kind: 4026530000 + at for at, kind in enumerate(namespaces.KINDS)}
+    alive = replace(view, remembered=False, neighbours=(
+        ("tea", one), ("oak", {**one, "net": shown.host.namespaces["net"]})))
+    rows = {row.text.split()[0]: row.text for row in
+            namespaces.lines(alive, shown.host, 80, 9) if row.text.split()}
+    assert "≠30000" in rows["tea"] and "=31836" in rows["oak"] and "≠30000" in rows["oak"]
+
+
+def test_security_names_the_sets_and_what_the_filter_answers(view, shown):
+    text = words(security.lines(view, shown.host, 80, 20))
+    assert "1ffffffffff  41" in text and "a80425fb  14" in text
+    assert " has       CHOWN DAC_OVERRIDE" in text and " lacks     DAC_READ_SEARCH" in text
+    assert "✔ filter  298 calls pass, 82 refused, 3 by arguments" in text
+    assert "mount → ✖ SCMP_ACT_ERRNO EPERM" in text and "no rule names it" in text
+    assert "masked    /proc/kcore" in text and "read-only /proc/sys" in text
+    text = words(security.lines(view, shown.host, 80, 20, "socket 40"))
+    assert "socket 40 → ✖ SCMP_ACT_ERRNO EPERM  for these arguments" in text
+    assert "rule 3: SCMP_ACT_ALLOW if argument 0 != 0x28" in text
+    assert "read → ✔ SCMP_ACT_ALLOW" in words(security.lines(view, shown.host, 80, 20, "read"))
+
+
+@pytest.mark.parametrize("asked, said", [("zork", "no system call of"), ("socket x", "invalid")])
+def test_security_says_what_it_does_not_understand(view, shown, asked, said):
+    assert said in words(security.lines(view, shown.host, 80, 20, asked))
+
+
+def test_security_says_in_words_what_is_missing(view, shown):
+    bare = replace(view.security, seccomp=0, filters=0, masked=(), read_only=(), bounding=1)
+    text = words(security.lines(replace(view, security=bare, filter={}), shown.host, 80, 20))
+    assert "▲ disabled" in text and "▲ none: nothing of /proc and /sys is hidden" in text
+    assert "▲ none: all of /proc may be written" in text and "there is no filter" in text
+    wider = replace(view.security, effective=1)
+    text = words(security.lines(replace(view, security=wider), shown.host, 80, 20))
+    assert " may get   DAC_OVERRIDE" in text
+
+
+def test_mounts_name_the_operation_that_made_them(view, shown):
+    rows = mounts.lines(view, shown.host, 90, 20)
+    assert "· /proc" in " ".join(rows[4].text.split()), "no operation of this film made it"
+    rooted = replace(view, effects=(Effect(7, "root", "mount", "mount(2)", {
+        "target": "/rootfs", "kind": "overlay"}, symbol="runtime/oci/rootfs.py:prepare"),))
+    root = next(row for row in mounts.lines(rooted, shown.host, 90, 20) if "overlay" in row.text)
+    assert root.text.split()[0] == "7"
+    assert "made by 7 mount(2) runtime/oci/rootfs.py:prepare" in root.source
+    assert "number: what made it" in words(mounts.lines(rooted, shown.host, 90, 20))
+    assert "number" not in words(mounts.lines(replace(view, effects=()), shown.host, 90, 20))

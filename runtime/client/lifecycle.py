@@ -40,6 +40,8 @@ def start(session: Session, given: Options, words: list[str]) -> int:
         if len(words) > 1:
             raise ClientError("you cannot start and attach multiple containers at once")
         return _start_attached(session, given, words[0])
+    if given.get("step"):
+        return _start_stepped(session, given, words)
     failed = []
     for name in words:
         try:
@@ -58,14 +60,29 @@ def _start_attached(session: Session, given: Options, name: str) -> int:
     from runtime.client import run, streams
 
     container = session.engine.find(name)
-    if container.status == "running":
+    if container.status == "running" and not given.get("step"):
         return _follow(session, given, name, given.get("interactive", False))
+    attachment = run.attached_start(session, given, container.id)
+    if attachment is None:
+        return run.GIVEN_UP
     tty = container.config["Config"].get("Tty", False)
     stdin = given.get("interactive", False) and container.config["Config"].get("OpenStdin", False)
-    front = streams.Foreground(run.attached_start(session.engine, container.id), stdin=stdin,
-                               tty=tty, keys=given.get("detach-keys", ""))
+    front = streams.Foreground(attachment, stdin=stdin, tty=tty,
+                               keys=given.get("detach-keys", ""))
     code = front.follow(run.proxy(session, container.id))
     return 0 if code == streams.DETACHED else code
+
+
+def _start_stepped(session: Session, given: Options, names: list[str]) -> int:
+    """--step: one start, held before each operation."""
+    from runtime.client import run
+
+    if len(names) > 1:
+        raise ClientError("you cannot step through the starts of multiple containers at once")
+    if not run.begin(session, given, names[0]):
+        return run.GIVEN_UP
+    session.say(names[0])
+    return 0
 
 
 def attach(session: Session, given: Options, words: list[str]) -> int:
@@ -262,6 +279,8 @@ COMMANDS = {
         ("checkpoint-dir", "", "string", HIDDEN, ""),
         KEYS,
         ("interactive", "i", "bool", BUILT, "Attach container's STDIN"),
+        ("step", "", "bool", BUILT, "Hold the start before each operation, and step through it "
+                                    "(not Docker's)"),
     ), "container start, start", least=1),
     "attach": Command(
         attach, "[OPTIONS] CONTAINER",

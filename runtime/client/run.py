@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from runtime.client.options import Options
     from runtime.client.session import Session
-    from runtime.engine.engine import Attachment, Engine
+    from runtime.engine.engine import Attachment
 
 PULL = ("missing", "never")
+# What a start ends with that was stepped through and given up: a refusal of our own.
+GIVEN_UP = 125
 
 
 def run(session: Session, given: Options, words: list[str]) -> int:
@@ -35,8 +37,7 @@ def run(session: Session, given: Options, words: list[str]) -> int:
         container = _create(session, given, body)
         if given.get("detach"):
             session.say(container)
-            session.engine.start(container)
-            return 0
+            return 0 if begin(session, given, container) else GIVEN_UP
         return _foreground(session, given, body, container)
     except Unsupported as error:
         if error.exit_code == 125:
@@ -70,6 +71,10 @@ def _body(session: Session, given: Options, words: list[str]) -> dict[str, Any]:
         raise Unsupported(f"--platform {platform} is not built yet",
                           f"this host runs {_platforms()[1]}", exit_code=125)
     body = bodies.build(given, words[0], words[1:])
+    if given.get("step"):
+        from runtime.client import motion
+
+        motion.check_runtime(str(body["HostConfig"].get("Runtime") or ""))
     if body.get("Tty"):
         from runtime.client import terminal
 
@@ -144,13 +149,16 @@ def _cannot_pull(session: Session, given: Options, image: str) -> LabError:
 def _foreground(session: Session, given: Options, body: dict[str, Any], container: str) -> int:
     from runtime.client import streams
 
-    engine = session.engine
     try:
-        attachment = attached_start(engine, container)
+        attachment = attached_start(session, given, container)
     except BaseException:
         if given.get("rm"):
             _discard(session, container)
         raise
+    if attachment is None:
+        if given.get("rm"):
+            _discard(session, container)
+        return GIVEN_UP
     wanted = tuple(name for name in ("stdout", "stderr") if body[f"Attach{name.title()}"])
     front = streams.Foreground(attachment, stdin=body["AttachStdin"], tty=body.get("Tty", False),
                                wanted=wanted, keys=given.get("detach-keys", ""))
@@ -158,11 +166,20 @@ def _foreground(session: Session, given: Options, body: dict[str, Any], containe
     return 0 if code == streams.DETACHED else code
 
 
-def attached_start(engine: Engine, container: str) -> Attachment:
-    """Start it with our end of its streams open before its first byte."""
-    attachment = engine.attach(container)
-    engine.start(container)
-    return attachment
+def attached_start(session: Session, given: Options, container: str) -> Attachment | None:
+    """Start it with our end of its streams open before its first byte; None if given up."""
+    attachment: Attachment = session.engine.attach(container)
+    return attachment if begin(session, given, container) else None
+
+
+def begin(session: Session, given: Options, container: str) -> bool:
+    """Start it, or step through its start. False when the one who stepped gave it up."""
+    if given.get("step"):
+        from runtime.client import stepping
+
+        return stepping.start(session, container)
+    session.engine.start(container)
+    return True
 
 
 def _discard(session: Session, container: str) -> None:

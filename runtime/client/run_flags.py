@@ -117,6 +117,8 @@ FLAGS: tuple[Flag, ...] = (
     ("security-opt", "", "list", BUILT, "Security Options"),
     ("shm-size", "", "bytes", BUILT, "Size of /dev/shm"),
     ("sig-proxy", "", "bool", BUILT, "Proxy received signals to the process (default true)"),
+    ("step", "", "bool", BUILT, "Hold the start before each operation, and step through it (not "
+                                "Docker's)"),
     ("stop-signal", "", "string", BUILT, "Signal to stop the container"),
     ("stop-timeout", "", "int", BUILT, "Timeout (in seconds) to stop a container"),
     ("storage-opt", "", "list", LATER, ""),
@@ -137,5 +139,5 @@ FLAGS: tuple[Flag, ...] = (
 )
 
 # `create` starts nothing, so it has no say in how a start is followed.
-ONLY_RUN = ("detach", "detach-keys", "sig-proxy")
+ONLY_RUN = ("detach", "detach-keys", "sig-proxy", "step")
 CREATE_FLAGS: tuple[Flag, ...] = tuple(flag for flag in FLAGS if flag[0] not in ONLY_RUN)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -86,6 +87,8 @@ _DECODERS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("mount_setattr", "clear"): lambda v: "" if v in (0, "0") else bits(MOUNT_ATTRIBUTES)(v),
     ("mount_setattr", "propagation"): lambda v: "" if v in (0, "0") else str(v),
     ("mount_setattr", "userns_fd"): lambda v: "" if v in (0, None) else _descriptor(v),
+    ("fsmount", "attributes"): lambda v: "" if v in (0, "0") else bits(MOUNT_ATTRIBUTES)(v),
+    ("execve", "environment"): lambda v: " ".join(f"{k}={word}" for k, word in v.items()),
     ("umount2", "flags"): lambda v: v if isinstance(v, str) and not v.isdecimal()
     else "MNT_DETACH" if int(v) & 2 else str(v),
     ("umask", "mask"): octal,
@@ -124,15 +127,19 @@ def time_word(operation: Values) -> str:
 
 
 def short(operation: Values, arrow: str = "→") -> str:
-    """The arguments that say something, without their names: "overlay on /…/rootfs"."""
+    """The arguments that say something, without their names: "overlay on …/rootfs"."""
     values = operation.get("arguments") or {}
     maker = _SHORT.get(operation["name"])
     if maker is not None:
         try:
-            return maker(values).replace("→", arrow)
+            return CONTAINER.sub("…", maker(values)).replace("→", arrow)
         except (KeyError, TypeError, ValueError, StopIteration):
             pass
-    return " ".join(text for _, text in decoded(operation))
+    return CONTAINER.sub("…", " ".join(text for _, text in decoded(operation)))
+
+
+# The directory of a container: where it is says nothing, what is in it does.
+CONTAINER = re.compile(r"/[^ ,:=]*/[0-9a-f]{64}(?=/)")
 
 
 def _short_mount(v: Values) -> str:
@@ -181,6 +188,7 @@ _SHORT: dict[str, Callable[[Values], str]] = {
     "fchdir": lambda v: str(v["path"]),
     "pivot_root": lambda v: f'"{v["new_root"]}", "{v["put_old"]}"',
     "umount2": lambda v: f'"{v["target"]}" ' + _value("umount2", "flags", v.get("flags", 0)),
+    "fsmount": lambda v: f"{v['kind']} {v.get('options') or ''}".rstrip(),
     "open_tree": lambda v: str(v["source"]),
     "move_mount": lambda v: f"… on {v['target']}",
     "mount_setattr": lambda v: f"{v['target']} " + _value(

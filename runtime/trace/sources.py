@@ -12,7 +12,11 @@ import ast
 import os
 
 from runtime.errors import NotFound
-from runtime.trace.operation import SOURCE_ROOT
+from runtime.trace.operation import SOURCE_ROOT as ROOT
+
+
+# Whose functions make operations; those of kernel/ are the operations.
+TELLING = ("oci", "cgroup", "shim")
 
 
 def code(symbol: str) -> list[tuple[int, str]]:
@@ -31,6 +35,22 @@ def line_of(symbol: str, name: str) -> int:
     return min(calls, default=0)
 
 
+def has_function(name: str) -> bool:
+    """Does a folder whose operations are told define a function of this name?"""
+    for folder in TELLING:
+        place = os.path.join(ROOT, "runtime", folder)
+        for file in sorted(os.listdir(place)):
+            if file.endswith(".py") and name in _functions(os.path.join(place, file)):
+                return True
+    return False
+
+
+def _functions(path: str) -> set[str]:
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
 def _found(symbol: str) -> tuple[str, ast.stmt]:
     """The file's text and the function in it."""
     path, _, name = symbol.partition(":")
@@ -45,7 +65,7 @@ def _text(path: str, symbol: str) -> str:
     if not path.startswith(("runtime/", "lab/")):
         raise NotFound(f"show {symbol or 'the code'}: it is not a function of ours")
     try:
-        with open(os.path.join(SOURCE_ROOT, path), encoding="utf-8") as file:
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             return file.read()
     except OSError as error:
         raise NotFound(f"show {symbol}: {(error.strerror or '').lower()}") from None

@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parents[2]
 # The whole of what each folder may use besides itself; all may use errors, documents, packs.
 MAY_USE = {
     "lab": {"client", "engine", "shim", "image", "inspect", "oci", "cgroup", "kernel", "trace"},
-    "client": {"engine", "image", "inspect"},
+    "client": {"engine", "image", "inspect", "trace"},
     "engine": {"shim", "image", "inspect", "cgroup", "kernel"},
     "shim": {"oci", "cgroup", "kernel", "trace"},
     "oci": {"cgroup", "kernel", "trace"},

@@ -1,0 +1,309 @@
+"""A start in slow motion: held before each operation, and a film of all that has happened so far.
+
+Runs in whoever steps: `run --step`, or the lab; the start itself goes on in a thread of the same
+process, so that whatever ends the one who steps ends the start, and the shim takes it back. Before
+each operation the kernel is asked how things stand (inspect/moments.py) and the answer is kept:
+that is what rewinding shows. It draws nothing; every call returns when the start is held again.
+
+    motion = Motion(engine, "tea", Live())
+    motion.begin()                       held before the first operation
+    motion.step()                        … before the second
+    motion.run(until=Breakpoints({"execve"}).hit)
+    motion.frames[30].operation, .moment; motion.end is "" while held, then "running" or "failed"
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+
+from runtime import documents
+from runtime.errors import Conflict, LabError, Unsupported
+from runtime.inspect import moments
+from runtime.trace.holder import Holder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from runtime.engine.engine import Engine
+    from runtime.inspect.moments import Moment
+    from runtime.inspect.source import Source
+    from runtime.trace.holder import Event, Line
+
+PHASES = ("prepare", "isolate", "root", "limit", "drop", "exec")
+GIVEN_UP = "given up"
+# The file beside the birth certificate that keeps what the kernel showed, a line a frame.
+FILE = "moments.jsonl"
+
+
+class Frame:
+    """One operation: before it happens, and with its result afterwards."""
+
+    __slots__ = ("n", "operation", "by", "pid", "moment")
+
+    def __init__(self, n: int, operation: dict[str, Any], by: str, pid: int,
+                 moment: Moment | None) -> None:
+        self.n, self.operation, self.by, self.pid = n, operation, by, pid
+        # How the container's first process stood before it; None before that process was born.
+        self.moment = moment
+
+    @property
+    def phase(self) -> str:
+        """Its phase: isolate, root, …"""
+        return str(self.operation.get("phase", ""))
+
+    @property
+    def name(self) -> str:
+        """Its name: pivot_root."""
+        return str(self.operation["name"])
+
+    @property
+    def symbol(self) -> str:
+        """The function of ours that made it."""
+        return str(self.operation.get("symbol", ""))
+
+
+class Breakpoints:
+    """Names at which to stop: of an operation, a phase, a manual page, or a function of ours."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: set[str] | None = None) -> None:
+        self.names = names or set()
+
+    def toggle(self, name: str) -> bool:
+        """Set it, or take it away; is it set now?"""
+        self.names ^= {name}
+        return name in self.names
+
+    def hit(self, frame: Frame) -> bool:
+        """Is there one for this operation?"""
+        call = str(frame.operation.get("call", "")).partition("(")[0]
+        function = frame.symbol.rpartition(":")[2]
+        return not self.names.isdisjoint((frame.name, frame.phase, call, function,
+                                          function.rpartition(".")[2]))
+
+
+def check_runtime(runtime: str) -> None:
+    """Raises Unsupported for a runtime of others: whatever it does, we hear of it afterwards."""
+    if runtime not in ("", "container-lab"):
+        raise Unsupported(f"step through a start by {runtime}: only our own runtime tells of its "
+                          "operations and can be held", "leave out --runtime", exit_code=125)
+
+
+class Motion:
+    """One start that is held. For one thread at a time."""
+
+    def __init__(self, engine: Engine, ref: str, source: Source) -> None:
+        self.engine, self.source = engine, source
+        self.container = engine.find(ref)
+        self.frames: list[Frame] = []
+        self.end = ""
+        self.error: LabError | OSError | None = None
+        self.last: Moment | None = None  # of the program, when it runs
+        self.host = moments.moment(source, os.getpid())
+        self._holder: Holder | None = None
+        self._held: Event | None = None
+        self._waiting: list[Event] = []
+        self._init = 0
+        self._done = False
+        self._woken, self._wake = -1, -1
+
+    # ---------------------------------------------------------------- going on
+
+    def begin(self) -> None:
+        """Start it; returns when it is held before its first operation. Raises why it cannot be."""
+        status = self.container.status
+        if status in ("running", "paused"):
+            raise Conflict(f"step through the start of {self.container.name}: it is {status}",
+                           "its birth certificate is shown by: container-lab operations "
+                           f"{self.container.name}")
+        check_runtime(str(self.container.config["HostConfig"].get("Runtime") or ""))
+        if self.host is None:
+            raise Conflict("step through a start: /proc shows nothing of this process")
+        self._holder = Holder(self.container.run)
+        self._woken, self._wake = os.pipe2(os.O_CLOEXEC)
+        _thread.start_new_thread(self._start, (self._holder.path,))
+        self._wait()
+
+    def _start(self, gate: str) -> None:
+        """In the thread: the start, to its end."""
+        try:
+            self.engine.start(self.container.id, gate=gate)
+        except (LabError, OSError) as error:
+            self.error = error
+        except BaseException as error:
+            self.error = LabError(f"{type(error).__name__}: {error}")
+        finally:
+            self._done = True
+            os.write(self._wake, b".")
+
+    def step(self) -> bool:
+        """Let the operation happen that is held; is the start held again?"""
+        if self._held is not None:
+            self._held.line.go()
+            self._wait(self._held.line)
+        return not self.end
+
+    def run(self, until: Callable[[Frame], bool]) -> bool:
+        """Step on until a frame is the one; is the start held there?"""
+        while self.step():
+            if until(self.frames[-1]):
+                return True
+        return False
+
+    def next_phase(self, breakpoints: Breakpoints) -> bool:
+        """Step on to the first operation of another phase, or to a breakpoint."""
+        phase = self.frames[-1].phase if self.frames else ""
+        return self.run(lambda frame: frame.phase != phase or breakpoints.hit(frame))
+
+    def give_up(self) -> None:
+        """Refuse what is held: the start fails, and what was made is taken back."""
+        for event in [*([self._held] if self._held else []), *self._waiting]:
+            event.line.refuse(GIVEN_UP)
+        self._held, self._waiting = None, []
+        while not self.end:
+            heard = self._hear()
+            if heard is not None and heard.kind == "before":
+                heard.line.refuse(GIVEN_UP)
+
+    # ---------------------------------------------------------------- hearing
+
+    def _wait(self, gone_on: Line | None = None) -> None:
+        """Until the operation of that line is over, and one is held, or the start has ended."""
+        self._held = None
+        while not self.end:
+            if gone_on is None and self._waiting:
+                self._hold(self._waiting.pop(0))
+                return
+            event = self._hear()
+            if event is None:
+                continue
+            if event.kind == "before":
+                self._waiting.append(event)
+            elif event.kind == "after":
+                self._completed(event)
+            if event.line is gone_on and event.kind != "opened":
+                gone_on = None
+
+    def _hear(self) -> Event | None:
+        """The next event; at the end of the start, None, and `end` is set."""
+        assert self._holder is not None
+        event = self._holder.hear(None, self._woken)
+        if event is not None and event.kind == "after" and is_newborn(event.operation):
+            return None
+        if event is None and self._done:
+            self._finish()
+        return event
+
+    def _hold(self, event: Event) -> None:
+        self._held = event
+        pid = self._init or (event.line.pid if event.line.by == "init" else 0)
+        self.frames.append(Frame(len(self.frames) + 1, event.operation, event.line.by,
+                                 event.line.pid, self._look(pid)))
+
+    def _look(self, pid: int) -> Moment | None:
+        return moments.moment(self.source, pid) if pid else None
+
+    def _completed(self, event: Event) -> None:
+        """The operation of the last frame of that line has its result."""
+        for frame in reversed(self.frames):
+            if frame.pid == event.line.pid and frame.operation.get("ns", -1) == -1:
+                frame.operation = event.operation
+                break
+        if event.operation["name"] == "clone3" and not event.operation["errno"]:
+            self._init = int(event.operation["result"][0])
+
+    def _finish(self) -> None:
+        """The start has ended, one way or the other."""
+        assert self._holder is not None
+        self._holder.close()
+        os.close(self._woken)
+        os.close(self._wake)
+        self.end = "failed" if self.error else "running"
+        if self.end == "running":
+            self.last = self._look(self._init)
+            if self.frames and self.frames[-1].name == "execve":
+                # Its line has ended, which is how one knows that it succeeded.
+                self.frames[-1].operation |= {"result": 0, "ns": None}
+        self._keep()
+
+    # ---------------------------------------------------------------- the film
+
+    def after(self, number: int) -> Moment | None:
+        """How the first process stood after the frame of this index."""
+        if number + 1 < len(self.frames):
+            return self.frames[number + 1].moment
+        return self.last
+
+    def _keep(self) -> None:
+        """Leave what the kernel showed beside the birth certificate, if there is still a place."""
+        lines: list[dict[str, Any]] = [
+            {"by": frame.by, "name": frame.name, "start_ns": frame.operation.get("start_ns"),
+             "moment": frame.moment and moments.to_data(frame.moment)} for frame in self.frames]
+        lines.append({"by": "host", "moment": self.host and moments.to_data(self.host)})
+        lines.append({"by": "last", "moment": self.last and moments.to_data(self.last)})
+        text = "".join(documents.encode(line) + "\n" for line in lines)
+        try:
+            documents.replace_file(os.path.join(self.container.directory, FILE), text.encode())
+        except OSError:
+            return  # removed meanwhile, as --rm does; or a full disk: it is a film, no evidence
+
+
+def is_newborn(operation: dict[str, Any]) -> bool:
+    """clone3 returns twice, and the child tells of it too, on the line that it was born with."""
+    return bool(operation["name"] == "clone3" and not operation["errno"]
+                and operation["result"][0] == 0)
+
+
+class Film:
+    """The birth certificate of a start that is over, in the same shape: nothing to be held."""
+
+    def __init__(self, operations: list[dict[str, Any]], kept: list[dict[str, Any]] | None = None
+                 ) -> None:
+        # By the instant they began: what was kept of another start fits nothing of this one.
+        known = {line["start_ns"]: line for line in kept or [] if line.get("start_ns")}
+        program = next((line for line in kept or [] if line.get("name") == "execve"), {})
+        self.host = self.last = None
+        self.frames: list[Frame] = []
+        for n, operation in enumerate(operations, 1):
+            line = known.get(operation.get("start_ns"), {})
+            if operation["name"] == "execve" and any(frame.moment for frame in self.frames):
+                line = program  # which could not tell when it began
+            self.frames.append(Frame(n, operation, str(operation.get("by", "")),
+                                     int(operation.get("pid") or 0), _moment(line)))
+        if any(frame.moment for frame in self.frames):
+            self.host, self.last = (_moment(next((line for line in kept or []
+                                                  if line["by"] == who), {}))
+                                    for who in ("host", "last"))
+
+    def after(self, number: int) -> Moment | None:
+        """How the first process stood after the frame of this index."""
+        return self.frames[number + 1].moment if number + 1 < len(self.frames) else self.last
+
+
+def _moment(line: dict[str, Any]) -> Moment | None:
+    found = line.get("moment")
+    return moments.from_data(found) if found else None
+
+
+def film_of(engine: Engine, ref: str) -> Film:
+    """The film of a container's last start, with what the kernel showed if it was stepped."""
+    container = engine.find(ref)
+    try:
+        with open(os.path.join(container.directory, FILE), encoding="utf-8") as file:
+            kept = [documents.parse(line) for line in file]
+    except (OSError, LabError):
+        kept = []
+    return Film(engine.operations(container.id), kept)
+
+
+def wait_for_film(engine: Engine, ref: str, patience_s: float = 2.0) -> Film:
+    """The same, of a start that has just succeeded: the shim writes it when nobody waits."""
+    deadline = time.monotonic() + patience_s
+    while not (film := film_of(engine, ref)).frames and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return film

@@ -1,0 +1,250 @@
+"""A start held before each operation: real ones, and the film of one that is over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.client.motion import Breakpoints, Film, Frame, Motion, check_runtime, film_of
+from runtime.engine.engine import Engine
+from runtime.errors import Conflict, Denied, Unsupported
+from runtime.inspect import moments
+from runtime.inspect.source import Live, Recording
+from tests.conftest import remains
+
+HERE = Path(__file__).resolve().parents[3]
+
+
+def operation(name: str, phase: str, start_ns: int, by: str = "init", **more: Any
+              ) -> dict[str, Any]:
+    return {"name": name, "phase": phase, "call": f"{name}(2)", "arguments": {}, "by": by,
+            "symbol": "runtime/oci/rootfs.py:enter_rootfs", "start_ns": start_ns, "ns": 41000,
+            "result": None, "errno": 0, **more}
+
+
+def kept(name: str, start_ns: int, mounts: int) -> dict[str, Any]:
+    return {"by": "init", "name": name, "start_ns": start_ns,
+            "moment": moments.to_data(moment(mounts))}
+
+
+def moment(mounts: int) -> moments.Moment:
+    return moments.Moment(7, 1, {"mnt": 4}, "overlay", mounts, {"memory": "/tea"}, 5, 5, False, 0,
+                          0, 0, "tea", "sh")
+
+
+FILM = [operation("clone3", "isolate", 10, by="shim"), operation("mount", "root", 20),
+        operation("pivot_root", "root", 30), operation("execve", "exec", 40)]
+
+
+@pytest.mark.parametrize(("name", "hit"), [
+    ("pivot_root", [2]), ("root", [1, 2]), ("exec", [3]), ("enter_rootfs", [0, 1, 2, 3]),
+    ("mount", [1]), ("nothing", []),
+])
+def test_a_breakpoint_is_an_operation_a_phase_or_a_function(name: str, hit: list[int]) -> None:
+    frames = Film(FILM).frames
+    stops = Breakpoints({name})
+    assert [at for at, frame in enumerate(frames) if stops.hit(frame)] == hit
+    assert not stops.toggle(name) and stops.toggle(name)
+
+
+def test_a_film_shows_what_the_kernel_showed() -> None:
+    lines = [kept("mount", 20, 31), kept("pivot_root", 30, 32), kept("execve", 0, 33),
+             {"by": "host", "moment": moments.to_data(moment(20))}, {"by": "last", "moment": None}]
+    film = Film(FILM, lines)
+    counts = [frame.moment.mounts if frame.moment else None for frame in film.frames]
+    assert counts == [None, 31, 32, 33]
+    assert film.after(0) == film.frames[1].moment and film.after(3) is None
+    assert film.host is not None and film.host.mounts == 20
+
+
+def test_what_was_kept_of_another_start_is_not_shown() -> None:
+    film = Film(FILM, [kept("mount", 19, 31), {"by": "host", "moment": None}])
+    assert [frame.moment for frame in film.frames] == [None] * 4 and film.host is None
+
+
+@pytest.mark.parametrize("runtime", ["", "container-lab"])
+def test_ours_can_be_stepped(runtime: str) -> None:
+    check_runtime(runtime)
+
+
+def test_others_cannot() -> None:
+    with pytest.raises(Unsupported, match="step through a start by runc: only our own runtime"):
+        check_runtime("runc")
+
+
+def test_before_its_birth_a_container_shows_nothing() -> None:
+    assert moments.moment(Recording({}), 7) is None
+
+
+@pytest.fixture
+def engine(root: str) -> Engine:
+    """A real one, in place of the fake of the other tests here."""
+    return Engine(root)
+
+
+@pytest.fixture
+def motion(engine: Engine, make: Callable[..., str]) -> Motion:
+    return Motion(engine, make("sleep", "60", name="tea"), Live())
+
+
+def names(motion: Motion) -> list[str]:
+    return [frame.name for frame in motion.frames]
+
+
+@pytest.mark.kernel
+def test_a_whole_start_step_by_step(motion: Motion, engine: Engine,
+                                    eventually: Callable[..., Any]) -> None:
+    motion.begin()
+    assert motion.end == "" and motion.frames[0].phase == "prepare" and not motion.frames[0].moment
+    while motion.step():
+        assert motion.frames[-1].operation["ns"] == -1, "the last one is held"
+        assert all(frame.operation["ns"] >= 0 for frame in motion.frames[:-1])
+    assert motion.end == "running" and motion.error is None
+    assert names(motion)[-1] == "execve" and "pivot_root" in names(motion)
+    assert engine.find("tea").status == "running"
+    film = eventually(lambda: engine.operations("tea"))
+    # Another start may have to make a parent group first; this one has nothing that is not told.
+    assert [each["name"] for each in film] == names(motion)
+    assert all(each["held_ns"] > 0 for each in film[:-1])
+    again = film_of(engine, "tea")
+    assert [frame.moment for frame in again.frames] == [frame.moment for frame in motion.frames]
+    assert again.last == motion.last and again.last is not None
+    assert again.last.program == "sleep" and again.last.inner_pid == 1
+
+
+@pytest.mark.kernel
+def test_what_moves_from_step_to_step(motion: Motion) -> None:
+    motion.begin()
+    assert motion.run(Breakpoints({"clone3"}).hit)
+    assert motion.frames[-1].moment is None
+    motion.step()
+    born = motion.frames[-1].moment
+    assert born is not None and motion.host is not None
+    assert born.inner_pid == 1 and born.namespaces["mnt"] != motion.host.namespaces["mnt"]
+    assert born.namespaces["mnt"] == os.stat(f"/proc/{born.pid}/ns/mnt").st_ino
+    assert motion.run(Breakpoints({"pivot_root"}).hit)
+    before = motion.frames[-1].moment
+    motion.step()
+    after = motion.frames[-1].moment
+    assert before is not None and after is not None
+    assert (before.root, after.root) == (motion.host.root, "overlay")
+    moved = moments.changes(before, after, motion.host)
+    assert ("/", before.root, "overlay") in moved
+    assert motion.run(Breakpoints({"capset"}).hit)
+    motion.step()
+    after = motion.frames[-1].moment
+    assert after is not None and after.effective == 0xA80425FB
+    # Rewound: the past is what it was, whatever has happened since.
+    shown = {row.name: row for row in moments.rows(before, motion.host)}
+    assert not shown["/"].differs and shown["mnt"].differs and not shown["host"].differs
+    motion.run(lambda frame: False)
+    assert motion.end == "running"
+
+
+@pytest.mark.kernel
+def test_phase_by_phase(motion: Motion) -> None:
+    motion.begin()
+    phases = [motion.frames[-1].phase]
+    while motion.next_phase(Breakpoints()):
+        phases.append(motion.frames[-1].phase)
+    order = [phase for phase in phases if phase not in ("prepare",)]
+    assert list(dict.fromkeys(order)) == ["isolate", "root", "limit", "drop", "exec"]
+    assert motion.end == "running"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("place", ["mkdir", "clone3", "setsid", "pivot_root", "capset", "execve"])
+def test_given_up_nothing_is_left(motion: Motion, engine: Engine, root: str, place: str) -> None:
+    motion.begin()
+    if not Breakpoints({place}).hit(motion.frames[-1]):
+        assert motion.run(Breakpoints({place}).hit)
+    held = motion.frames[-1].pid
+    motion.give_up()
+    assert motion.end == "failed" and isinstance(motion.error, Denied)
+    assert "given up" in str(motion.error)
+    assert not os.path.exists(f"/proc/{held}") or motion.frames[-1].by == "shim"
+    assert engine.find("tea").status == "created"
+    engine.remove("tea")
+    assert not [left for left in remains(root) if "tea" in left]
+
+
+@pytest.mark.kernel
+def test_one_that_runs_is_not_started_again(started: Callable[..., str], engine: Engine) -> None:
+    started("sleep", "60", name="tea")
+    with pytest.raises(Conflict, match="it is running"):
+        Motion(engine, "tea", Live()).begin()
+
+
+@pytest.mark.kernel
+def test_a_start_that_fails_ends_the_film_with_the_error(engine: Engine,
+                                                         make: Callable[..., str]) -> None:
+    motion = Motion(engine, make("no-such-program", name="tea"), Live())
+    motion.begin()
+    motion.run(lambda frame: False)
+    assert motion.end == "failed"
+    assert "executable file not found" in str(motion.error)
+
+
+STEPPER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runtime.client.motion import Breakpoints, Motion
+from runtime.engine.engine import Engine
+from runtime.inspect.source import Live
+motion = Motion(Engine(sys.argv[2]), "tea", Live())
+motion.begin()
+if not Breakpoints({sys.argv[3]}).hit(motion.frames[-1]):
+    assert motion.run(Breakpoints({sys.argv[3]}).hit)
+print(motion.frames[-1].pid, flush=True)
+import time
+time.sleep(99)
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("place", ["mkdir", "clone3", "setsid", "pivot_root", "capset", "execve"])
+def test_a_stepper_that_is_killed_takes_the_start_with_it(
+        make: Callable[..., str], engine: Engine, root: str, place: str,
+        eventually: Callable[..., Any]) -> None:
+    make("sleep", "60", name="tea")
+    stepper = subprocess.Popen([sys.executable, "-c", STEPPER, str(HERE), root, place],
+                               stdout=subprocess.PIPE, text=True)
+    assert stepper.stdout is not None
+    try:
+        held = int(stepper.stdout.readline())
+        shim = int(engine.find("tea").state["ShimPid"]) or held
+    finally:
+        stepper.send_signal(signal.SIGKILL)
+        stepper.wait()
+        stepper.stdout.close()
+    eventually(lambda: not [line for line in remains(root) if "/tea" in line
+                            or "process" in line])
+    eventually(lambda: not os.path.exists(f"/proc/{held}")
+               or Path(f"/proc/{held}/stat").read_text().split(")")[1].split()[0] == "Z")
+    assert shim and engine.find("tea").status == "created"
+    # And it can be started again, by whoever comes next.
+    engine.start("tea")
+    assert engine.find("tea").status == "running"
+
+
+@pytest.mark.kernel
+def test_a_stepper_may_take_its_time(motion: Motion) -> None:
+    motion.begin()
+    motion.run(Breakpoints({"setsid"}).hit)
+    time.sleep(0.3)
+    motion.run(lambda frame: False)
+    assert motion.end == "running"
+
+
+def test_frames_know_what_they_are() -> None:
+    frame = Frame(3, FILM[2], "init", 7, None)
+    assert (frame.name, frame.phase, frame.symbol) == (
+        "pivot_root", "root", "runtime/oci/rootfs.py:enter_rootfs")

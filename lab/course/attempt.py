@@ -47,6 +47,7 @@ class Attempt:
     index: int = 0
     steps: dict[str, Record] = field(default_factory=dict)
     finished: bool = False
+    found: list[str] = field(default_factory=list)
 
     def record(self, step_id: str) -> Record:
         """The record of a step, made when first asked for."""

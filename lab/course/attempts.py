@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 
-from lab.course import undo, variables
+from lab.course import leaves, undo, variables
 from lab.course.attempt import Attempt, Record
 from lab.course.evidence import World
 from lab.course.lesson import Lesson
@@ -35,7 +35,8 @@ def begin(lesson: Lesson, progress: Progress, world: World, number: int) -> Atte
     seed = f"{progress.student}/{lesson.id}/{number}"
     taken = {one.name for one in world.containers()} | progress.values_elsewhere(lesson.id)
     chosen = variables.choose(lesson.variables, seed, undo.naming_variables(lesson), taken)
-    attempt = Attempt(lesson.id, number, time.time_ns(), chosen)
+    attempt = Attempt(lesson.id, number, time.time_ns(), chosen,
+                      found=leaves.found_before(lesson, chosen))
     progress.tell(attempt, "", "began", vars=attempt.vars)
     return attempt
 

@@ -135,6 +135,7 @@ class Lesson:
     variables: Mapping[str, Mapping[str, Any]]
     steps: tuple[Step, ...]
     folder: str
+    leaves: tuple[str, ...] = ()
 
     def unmet(self, report: Report) -> list[tuple[str, str, str]]:
         """What this host lacks for the lesson: (slug, reason, command that would change it)."""

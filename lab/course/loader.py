@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lab.course import prose, schema
-from lab.course.lesson import LEVELS, Lesson, Step, Track
+from lab.course.lesson import LEVELS, Lesson, Step, Track, fill
 from lab.course.steps import check_references, read_step
 from runtime.errors import Invalid, NotFound
 from runtime.inspect.namespaces import KINDS
@@ -126,6 +126,7 @@ def load_lesson(folder: str, lang: str = "en", track: str = "", number: str = ""
         table["id"], track, number, text.title, text.question, table["minutes"], table["level"],
         tuple(table["teaches"]), tuple(table["needs"]), tuple(table.get("requires", ())),
         tuple(table.get("panes", ())), variables, steps, folder,
+        _leaves(table.get("leaves", ()), variables, where),
     )
 
 
@@ -165,6 +166,20 @@ def _variables(table: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
         if len(made) != 1:
             raise Invalid(f"{here}: exactly one of value, pick, int")
     return dict(table)
+
+
+def _leaves(listed: Iterable[str], variables: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """What a reset may remove by its path. Raises Invalid for one that is not the student's own."""
+    for path in listed:
+        names = prose.variables_in(path)
+        for name in names:
+            if name not in variables:
+                raise Invalid(f"{where}: leaves: unknown variable ${name}"
+                              f"{schema.meant(name, variables)}")
+        first = fill(path, {name: made.get("value", "x") for name, made in variables.items()})
+        if not names or not first.startswith("/tmp/") or ".." in first:
+            raise Invalid(f'{where}: leaves: "{path}" should be in /tmp, with a variable in it')
+    return tuple(listed)
 
 
 def _text(folder: str, lang: str, shown: str) -> prose.Text:

@@ -42,8 +42,7 @@ def event(words: Words, context: Context) -> Result:
     limit = words.get("within")
     in_time = not limit or not times or (times[-1] - times[0]) / 1e9 <= seconds(limit)
     names = {item.split()[1] for item in wanted}
-    seen = [f"{one['Action']} {actor(one).get('name', '')}" for one in happened
-            if actor(one).get("name") in names]
+    seen = [_seen(one) for one in happened if actor(one).get("name") in names]
     return Result(len(times) == len(wanted) and in_time, ", then ".join(wanted),
                   ", ".join(seen) or "nothing yet", "events.jsonl",
                   ", then ".join(told(item) for item in wanted))
@@ -67,6 +66,13 @@ def told(wanted: str) -> str:
         return (exact or plain).format(name=name, **attributes)
     except KeyError:
         return plain.format(name=name)
+
+
+def _seen(one: Event) -> str:
+    """An event as an observation: "exec_die ink with 1". Docker writes a command behind a colon."""
+    code = actor(one).get("exitCode") if one["Action"] == "exec_die" else None
+    words = f"{one['Action'].partition(':')[0]} {actor(one).get('name', '')}"
+    return f"{words} with {code}" if code is not None else words
 
 
 def _matches(wanted: str, one: Event) -> bool:

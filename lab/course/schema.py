@@ -23,7 +23,8 @@ COURSE = {"format": "int", "id": "str", "locale": "str", "tracks": "strs", "assu
 TRACK = {"id": "str", "number": "int", "lessons": "strs", "title": "words", "about": "words"}
 LESSON = {
     "format": "int", "id": "str", "level": "str", "minutes": "int", "teaches": "strs",
-    "needs": "strs", "requires": "strs", "panes": "strs", "vars": "table", "step": "tables",
+    "needs": "strs", "requires": "strs", "panes": "strs", "leaves": "strs", "vars": "table",
+    "step": "tables",
 }
 VARIABLE = {"value": "str", "pick": "strs", "int": "ints"}
 

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from lab.course import answers, attempts, cards, checks, said, undo
+from lab.course import answers, attempts, cards, checks, leaves, said, undo
 from lab.course.attempt import Attempt, Record
 from lab.course.by_hand import Made
 from lab.course.cards import Card, Phase
@@ -258,7 +258,8 @@ class Stepper:
         inside = {one.pid for one in containers}
         return [undo.describe(one) for one in containers] + [
             undo.describe_by_hand(one) for one in self._made_by_hand(since)
-            if one.pid not in inside]
+            if one.pid not in inside] + [
+            leaves.describe(path) for path in leaves.left(self.lesson, self._attempt, since)]
 
     def reset(self, scope: str = "lesson") -> list[str]:
         """Remove what this attempt (or this step) made, and start it again; what was done."""
@@ -267,6 +268,8 @@ class Stepper:
             done = undo.remove(self._engine, undo.made(self.lesson, self._attempt, self._world,
                                                        since))
             done += undo.end(self._world, self._made_by_hand(since))
+            done += leaves.clear(leaves.left(self.lesson, self._attempt, since),
+                                 self._world.source)
             self._tell("reset", scope=scope, removed=done)
             if scope == "lesson":
                 self._attempt = self._begin(self._attempt.number + 1)

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from lab.course.cards import Card
+from lab.course.held import held, instructions
 from lab.course.lesson import Step
 from lab.course.result import Result
 from lab.course.said import SURE
@@ -191,13 +192,21 @@ class Line:
         while self.stepper.index == before and not self._met():
             words = self._command("lab> ")
             if words == "r":
-                for line in self.stepper.commands():
+                for line in self._lines():
                     self._say(f"    {line}")
                     self._shell(line)
             elif words not in ("", "\0"):
                 self._shell(words)
             if words != "\0" and self.stepper.index == before:
                 self._look()
+
+    def _lines(self) -> list[str]:
+        """The lines of this step; the one that is to be watched is held."""
+        stops = self.stepper.step.stops
+        if not stops:
+            return self.stepper.commands()
+        self._say(instructions(stops))
+        return [held(line) for line in self.stepper.commands()]
 
     def _met(self) -> bool:
         results = self.stepper.check()

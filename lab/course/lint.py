@@ -122,10 +122,12 @@ def _text(lesson: Lesson, where: str, language: str, code: str) -> Iterator[str]
               for name, made in lesson.variables.items()}
     for _ in widest:
         widest = {name: fill(value, widest) for name, value in widest.items()}
+    commands = {line for step in lesson.steps for line in step.solve}
     for number, line in enumerate(content.splitlines(), 1):
         shown = fill(line, widest)
         # A command line is folded where it is shown, so that it can be copied whole.
-        if len(shown) > WIDTH and not shown.startswith("    docker "):
+        folded = shown.startswith("    docker ") or line.strip() in commands
+        if len(shown) > WIDTH and not folded:
             yield f"{where}/{name}:{number}: {len(shown)} columns wide ({WIDTH} fit)"
         if line.count("`") % 2 and not line.startswith("```"):
             yield f"{where}/{name}:{number}: code between ` ` goes over the end of the line"

@@ -202,6 +202,13 @@ def _field(words: Words, context: Context) -> Reading | None:
         return Reading(value[label], f"/proc/{pid}/{'cmdline' if label == 'cmdline' else 'stat'}")
     if label in ("root", "cwd"):
         return Reading(getattr(one, label), f"/proc/{pid}/{label}")
+    if label == "inner_pid":
+        return Reading(str(one.inner_pid), f"/proc/{pid}/status")
+    if label == "cgroup":
+        rows = (text(source, f"/proc/{pid}/cgroup") or "").splitlines()
+        # The first generation has a row for each tree; where it stands at the top says nothing.
+        path = max((row.split(":", 2)[-1] for row in rows), key=len, default="")
+        return Reading(path, f"/proc/{pid}/cgroup") if path else None
     return _line_of(pid, label, source)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from lab.course.held import halting
 from lab.course.result import Result
 from lab.course.shell import Terminal
 from lab.course.stepper import Stepper
@@ -50,6 +51,7 @@ def _act(stepper: Stepper, terminal: Terminal, say: Say, may_be_done: bool) -> N
             return
         raise Unsolved(f"step {step.id}: its checks pass before anything was done")
     for line in stepper.commands():
+        line = halting(line, step.stops) if step.stops else line
         say(f"$ {line}")
         printed, status = terminal.type(line)
         for text in printed.splitlines():

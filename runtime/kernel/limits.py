@@ -19,8 +19,6 @@ RLIMITS = {
 }
 INFINITY = (1 << 64) - 1
 
-
-
 class rlimit(foreign.Structure):  # noqa: N801  (struct rlimit of getrlimit(2))
     _fields_ = [("soft", foreign.c_uint64), ("hard", foreign.c_uint64)]
 
@@ -35,3 +33,19 @@ def setrlimit(kind: str, soft: int, hard: int) -> None:
     limit = rlimit(soft & INFINITY, hard & INFINITY)
     check(libc.setrlimit(int_(RLIMITS[kind]), foreign.byref(limit)), "setrlimit",
           f"{kind} {soft}:{hard}")
+
+
+@operation("prlimit(2)")
+def prlimit(pid: int, kind: str, soft: int, hard: int) -> None:
+    """Set one limit of another process. Raises KernelError. prlimit(2)"""
+    limit = rlimit(soft & INFINITY, hard & INFINITY)
+    check(libc.prlimit(int_(pid), int_(RLIMITS[kind]), foreign.byref(limit), None), "prlimit",
+          f"{kind} {soft}:{hard} of {pid}")
+
+
+def getrlimit(pid: int, kind: str) -> tuple[int, int]:
+    """One limit of a process (0: this one): soft and hard. prlimit(2)"""
+    limit = rlimit(0, 0)
+    check(libc.prlimit(int_(pid), int_(RLIMITS[kind]), None, foreign.byref(limit)), "prlimit",
+          f"{kind} of {pid}")
+    return limit.soft, limit.hard

@@ -171,6 +171,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
         init = clone_init(plan, group, stdio, recorder)
         plan.let_go()
         program.set_oom_score(plan.process, init.pid)
+        if "user" in plan.namespaces:
+            program.raise_limits(plan.process, init.pid)
         if born is not None:
             born(init)
         if plan.new_namespace("user"):

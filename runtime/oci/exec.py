@@ -254,6 +254,7 @@ def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate
         processes.join_session_keyring()
         move_stdio(order.stdio, process)
         if order.agent is not None:
+            order.agent.know_self()
             held += order.agent.descriptors()
         processes.close_others([sock.fileno(), *joins, *held, *range(3, 3 + order.passed_on)])
         if mapped:
@@ -267,14 +268,16 @@ def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate
             program.set_personality(order.linux)
         master = terminal.attach(process, console=False) if process.get("terminal") else None
         path = "" if "attempts" in process else program.prepare(process, make=False)
-        become_program(order, path, master, sock)
+        environment = program.environment(process)
+        become_program(order, path, environment, master, sock)
     except BaseException as error:
         tell_failure(sock, error, teller)
     finally:
         os._exit(1)
 
 
-def become_program(order: Order, path: str, master: int | None, sock: _socket.socket) -> None:
+def become_program(order: Order, path: str, environment: dict[str, str], master: int | None,
+                   sock: _socket.socket) -> None:
     """Go down to what the program may, say "ready", hear "start", and be it."""
     process = order.process
     sealed = bool(process.get("noNewPrivileges"))
@@ -290,6 +293,7 @@ def become_program(order: Order, path: str, master: int | None, sock: _socket.so
         os.close(master)
     sync.wait_for_go(sock, "start")
     with phase("exec"):
+        program.set_last_rlimits(process)
         if order.filter and sealed:
             install_filter(order.filter, order.flags, order.agent)
         if "attempts" in process:
@@ -298,4 +302,4 @@ def become_program(order: Order, path: str, master: int | None, sock: _socket.so
             sock.close()  # what execve would do: it tells the shim that the program runs
             observe(None)
             attempts.main(process["attempts"])
-        processes.execve(path, process["args"], program.environment(process))
+        processes.execve(path, process["args"], environment)

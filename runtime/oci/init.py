@@ -45,7 +45,12 @@ class Teller:
         self.recorder.before(operation)
         if self.aloud and operation.name != "execve":
             operation.start_ns = monotonic_ns()
-            self.recorder.flush()
+            try:
+                self.recorder.flush()
+            except OSError as error:
+                # RLIMIT_FSIZE, the program's and by now ours: the film ends here.
+                if error.errno != errno.EFBIG:
+                    raise
 
     def after(self, operation: Operation) -> None:
         self.recorder.after(operation)
@@ -121,7 +126,7 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         # before /dev may become read-only, for /dev/console is made in it.
         master = terminal.attach(process) if process.get("terminal") else None
         rootfs.finish(plan)
-        path = program.prepare(process)
+        path, environment = program.prepare(process), program.environment(process)
 
     with phase("limit"):
         # After the mounts, so that making the container is not throttled by its own CPU quota.
@@ -156,13 +161,15 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
 
     with phase("exec"):
         teller.aloud = True
+        # Those that would have cut us short, who are Python; before a filter that may forbid it.
+        program.set_last_rlimits(process)
         # With no_new_privs the filter comes as late as can be, for it judges our own calls too; but
         # before the hooks, which are programs of the image.
         if plan.filter and sealed:
             install_filter(plan.filter, plan.filter_flags, plan.agent)
         if state is not None:
             hooks_of(plan).run("startContainer", spec["hooks"], {**state, "status": "created"})
-        processes.execve(path, process["args"], program.environment(process))
+        processes.execve(path, process["args"], environment)
 
 
 def run_hooks(plan: Plan, sock: _socket.socket) -> dict[str, Any]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LIBRARY_SIGNALS = (32, 33)
 NOT_OURS = (_signal.SIGKILL, _signal.SIGSTOP, *LIBRARY_SIGNALS)
 PERSONALITIES = {"LINUX": processes.PER_LINUX, "LINUX32": processes.PER_LINUX32}
+# What is written, and how much memory there is: we are Python, and write down what we do.
+LAST = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_DATA")
 ATTRIBUTE_EXEC, APPARMOR_EXEC = "/proc/self/attr/exec", "/proc/self/attr/apparmor/exec"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,9 +44,38 @@ def reset_signals() -> None:
 
 
 def set_rlimits(process: dict[str, Any]) -> None:
-    """Resource limits, soft and hard: while still root, for raising one needs it."""
+    """Resource limits, soft and hard: while still root, for raising one needs it.
+
+    Of those that would cut short our own way only the hard limit, and that only upwards.
+    """
     for limit in process.get("rlimits") or []:
-        limits.setrlimit(limit["type"], limit["soft"], limit["hard"])
+        if limit["type"] not in LAST:
+            limits.setrlimit(limit["type"], limit["soft"], limit["hard"])
+        else:
+            raise_limit(limit, 0)
+
+
+def set_last_rlimits(process: dict[str, Any]) -> None:
+    """The rest of them, when there is nothing left to do but the program."""
+    for limit in process.get("rlimits") or []:
+        if limit["type"] in LAST:
+            # To write down what comes now is then an error and no longer our end; execve puts the
+            # signal back.
+            _signal.signal(_signal.SIGXFSZ, lambda number, frame: None)
+            limits.setrlimit(limit["type"], limit["soft"], limit["hard"])
+
+
+def raise_limits(process: dict[str, Any], pid: int) -> None:
+    """In the shim: let the root of a user namespace have its limits, which it may not raise."""
+    for limit in process.get("rlimits") or []:
+        raise_limit(limit, pid)
+
+
+def raise_limit(limit: dict[str, Any], pid: int) -> None:
+    """Raise the hard limit of a process (0: this one) to what is asked for, never lower it."""
+    soft, hard = limits.getrlimit(pid, limit["type"])
+    if limit["hard"] & limits.INFINITY > hard:
+        limits.prlimit(pid, limit["type"], soft, limit["hard"])
 
 
 def set_oom_score(process: dict[str, Any], pid: int | str = "self") -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -41,3 +43,19 @@ def test_refused(child: Child, soft: int, hard: int, name: str) -> None:
         return ""
 
     assert name in child(action) and f"RLIMIT_NOFILE {soft}:{hard}" in child(action)
+
+
+def test_another_process() -> None:
+    """Lowered from outside, as a shim raises them where it may."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(30)
+        os._exit(0)
+    try:
+        _, hard = limits.getrlimit(pid, "RLIMIT_NOFILE")
+        limits.prlimit(pid, "RLIMIT_NOFILE", 17, hard)
+        assert limits.getrlimit(pid, "RLIMIT_NOFILE") == (17, hard)
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] == 17
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)

@@ -7,12 +7,14 @@ not know the first two yet, so the peers are asked where they can answer.
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.engine.seccomp_profile import default_profile
 from runtime.errors import KernelError
 from runtime.kernel import capabilities
 from tests.runtime.oci.bundles import Bundle, Started, peer
@@ -137,3 +139,37 @@ def test_an_unknown_capability_is_a_warning_as_with_runc(bundle: Bundle) -> None
     assert started.warnings == ["ignoring unknown capability CAP_FLY"]
     code, _, error = peer("runc", bundle, "true")
     assert code == 0, error
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize(("kind", "soft"), [
+    ("RLIMIT_FSIZE", 0), ("RLIMIT_NOFILE", 3), ("RLIMIT_AS", 1 << 20), ("RLIMIT_DATA", 1 << 16),
+    ("RLIMIT_STACK", 1 << 16), ("RLIMIT_CPU", 1), ("RLIMIT_NPROC", 1), ("RLIMIT_CORE", -1)])
+def test_a_narrow_limit_is_the_programs_and_not_ours(
+        bundle: Bundle, kind: str, soft: int, sealed: bool) -> None:
+    hard = resource.getrlimit(getattr(resource, kind))[1]
+    bundle.process.update(rlimits=[{"type": kind, "soft": soft, "hard": hard}],
+                          noNewPrivileges=sealed)
+    bundle.linux["seccomp"] = default_profile([])
+    (bundle.rootfs / "etc/passwd").write_text("root:x:0:0:root:/home/of/root:/bin/sh\n")
+    started = bundle.start(stop_at_created=True)
+    started.ask(start=1)
+    try:
+        started.run()
+    except KernelError as error:
+        assert kind == "RLIMIT_AS" and "execve" in str(error)
+        return
+    if kind == "RLIMIT_NOFILE":
+        environ = Path(f"/proc/{started.pid}/environ").read_bytes()
+        assert b"HOME=/home/of/root" in environ
+    if kind != "RLIMIT_AS":
+        number = getattr(resource, kind)
+        assert resource.prlimit(started.pid, number) == (soft, hard)
+
+
+@pytest.mark.skipif(lowest_score() == 0, reason="needs CAP_SYS_RESOURCE")
+def test_a_limit_above_the_hosts_in_a_user_namespace(mapped: Bundle) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    mapped.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": hard}]
+    started = mapped.start(prefix=("prlimit", "--nofile=2000:2000"))
+    assert resource.prlimit(started.pid, resource.RLIMIT_NOFILE) == (100, hard)

@@ -51,6 +51,8 @@ DANGERS = {
              "/proc/sys/kernel/core_pattern (the host runs a program of its choice)",
     "pivot": "CAP_SYS_CHROOT, which it has, leads out of a chroot to the host's files",
 }
+# File systems that only the owner of the namespace may mount: an ordinary user is not the host's.
+UNMOUNTABLE = {"net": "/sys", "ipc": "/dev/mqueue"}
 # Not in config.json's words: the shim is told.
 RUNTIME = ("mount", "pivot")
 
@@ -87,6 +89,10 @@ def check(wanted: dict[str, Any], host: dict[str, Any]) -> None:
     if "uts" in missing and (wanted.get("Domainname")
                              or wanted["Hostname"] != os.uname().nodename):
         raise Invalid("conflicting options: hostname and --without uts: the name is the host's")
+    shared = [part for part in missing if part in UNMOUNTABLE]
+    if shared and os.geteuid() != 0:
+        raise Unsupported(f"--without {shared[0]} without root: root of a user namespace may not "
+                          f"mount a {UNMOUNTABLE[shared[0]]} of the host's", "with sudo it works")
     if of_the_runtime(host) and host.get("Runtime") not in (None, "", "container-lab"):
         raise Unsupported(f"--without {','.join(of_the_runtime(host))} with --runtime "
                           f"{host['Runtime']}: only our own runtime can do without")

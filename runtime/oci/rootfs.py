@@ -45,8 +45,7 @@ def prepare(plan: Plan, group: Cgroup) -> None:
         # pivot_root wants a mount point, so the directory is bound on itself.
         mounts.mount(plan.rootfs, plan.rootfs, None, mounts.Flags(MS_BIND | MS_REC))
     if not plan.own_mounts:
-        # In the host's table: what is mounted below must not spread to those who share it.
-        mounts.mount(None, plan.rootfs, None, mounts.Flags(MS_PRIVATE | MS_REC))
+        seclude(plan.rootfs)
     root_fd = os.open(plan.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for index, entry in enumerate(plan.spec.get("mounts") or []):
@@ -59,6 +58,13 @@ def prepare(plan: Plan, group: Cgroup) -> None:
         devices.fill_dev(root_fd, plan)
     finally:
         os.close(root_fd)
+    if not plan.own_mounts:
+        seclude(plan.rootfs)  # a bind of what the host shares is shared as well
+
+
+def seclude(rootfs: str) -> None:
+    """In the host's own table: what is mounted here must not spread to those who share it."""
+    mounts.mount(None, rootfs, None, mounts.Flags(MS_PRIVATE | MS_REC))
 
 
 def detach_from_host(plan: Plan) -> None:

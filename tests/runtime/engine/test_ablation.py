@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from runtime.engine import ablation, spec
 from runtime.engine.engine import Engine
 from runtime.errors import Denied, Invalid, Unsupported
 
+HERE = Path(__file__).resolve().parents[3]
 SAFE = ("net", "uts", "cgroup", "seccomp")
 PARTS = (*SAFE, *ablation.DANGERS)
 
@@ -79,6 +82,13 @@ def test_another_runtime_cannot_do_without_mount_or_pivot():
         with pytest.raises(Unsupported, match="only our own runtime"):
             ablation.check({"Hostname": "x"}, {"Runtime": "runc", **asked(part, unsafe=True)})
     ablation.check({"Hostname": "x"}, {"Runtime": "runc", **asked("pid", unsafe=True)})
+
+
+@pytest.mark.parametrize("part, what", [("net", "/sys"), ("ipc", "/dev/mqueue")])
+def test_an_ordinary_user_is_told_what_he_may_not_mount(monkeypatch, part, what):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Unsupported, match=f"may not mount a {what} of the host's"):
+        ablation.check({"Hostname": "x"}, asked(part, unsafe=True))
 
 
 def differing(host: dict) -> set[str]:
@@ -234,6 +244,36 @@ def test_without_mount_the_hosts_table_is_as_before_when_it_ends(engine, started
     assert rows(container), "and once more"
     engine.remove(container, force=True)
     assert not rows(container)
+
+
+SHARED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from runtime.engine.engine import Engine
+engine = Engine(sys.argv[2])
+before = open("/proc/self/mountinfo").read()
+assert " shared:" in before, before
+ident = engine.create(None, {"Image": "lab/base", "Cmd": ["sleep", "60"], "HostConfig": {
+    "NetworkMode": "none", "ContainerLab": {"Without": ["mount"], "Unsafe": True}}})
+engine.start(ident)
+lines = [line for line in open("/proc/self/mountinfo") if ident in line.split()[4]]
+spread = [line for line in open("/proc/1/mountinfo") if ident in line.split()[4]]
+engine.kill(ident)
+engine.wait(ident)
+assert open("/proc/self/mountinfo").read() == before
+print(len(lines), sum(" shared:" in line for line in lines), len(spread))
+"""
+
+
+@pytest.mark.kernel
+def test_where_the_host_shares_its_mounts_as_systemd_does_nothing_spreads(root):
+    """In a copy of the host's mount table whose every mount is shared: the "host" of this test."""
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "shared", sys.executable, "-c", SHARED,
+         str(HERE), root], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows_, shared, spread = map(int, done.stdout.split())
+    assert rows_ > 5 and shared == 0 and spread == 0
 
 
 @pytest.mark.kernel

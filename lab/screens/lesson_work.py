@@ -11,6 +11,7 @@ from functools import partial
 
 from textual import events
 
+from lab.course.held import held, instructions
 from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
 from lab.screens.lesson_question import QuestionKeys
 from lab.screens.screen import while_it_stands
@@ -33,12 +34,14 @@ class WorkKeys(QuestionKeys):
     # Running the line
 
     def action_run(self) -> None:
-        """Run the lines of this step, for real."""
+        """Run the lines of this step, for real; a start that is to be watched is held."""
         lines = self.stepper.commands()
         if not lines:
             self.tell("This step has no command line; e gives you a shell.")
         elif not all(self.stepper.passed_step(one) for one in self.stepper.step.needs):
             self.tell("First your prediction: b goes back to it.")
+        elif self.stepper.step.stops and not self.stepper.passed:
+            self._step_through(lines[0])
         elif not self.lab.commands.run(lines):
             self.tell(f"Still running: {self.lab.commands.busy}")
         else:
@@ -46,6 +49,19 @@ class WorkKeys(QuestionKeys):
             self.chosen_name = ""
             if named:
                 self.lab.look(named[0], self.looks_at()[1])
+
+    def action_slow_motion(self) -> None:
+        """The start of this step, held before each call."""
+        if self.stepper.step.stops:
+            self.action_run()
+        else:
+            self.tell("This step has no start to step through; r runs its line, if it has one.")
+
+    def _step_through(self, line: str) -> None:
+        stops = self.stepper.step.stops
+        self._suspended(["/bin/sh", "-mc", f"{held(line)}; printf '\\n  enter goes back '; read _"],
+                        f"slow motion. {instructions(stops)}")
+        self.ask_checks()
 
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""

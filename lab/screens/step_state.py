@@ -69,8 +69,8 @@ class StepState:
             reveal=stepper.reveal_text(),
             card=stepper.card() if step.kind in ("predict", "do", "explain") else None,
             phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
-            passed=stepper.passed, running=self.running, ran=self.ran, exit_code=self.exit_code,
-            output=tuple(clean(self.output)), hindrance=hindrance,
+            passed=stepper.passed, held=bool(step.stops), running=self.running, ran=self.ran,
+            exit_code=self.exit_code, output=tuple(clean(self.output)), hindrance=hindrance,
             notice=self.notice or ((kept_notice,) if kept_notice else ()),
         )
 

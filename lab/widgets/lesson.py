@@ -44,6 +44,7 @@ class LessonView:
     phases: tuple[Any, ...] = ()
     answer: Any = None
     passed: bool = False
+    held: bool = False
     running: str = ""
     ran: str = ""
     exit_code: int | None = None
@@ -82,8 +83,9 @@ def _marked(rows: list[Line], view: LessonView, width: int) -> list[Line]:
 
 def _runnable(row: Line, command: str, view: LessonView, width: int) -> list[Line]:
     """A command line with `r runs it` at its end, or under it where it is too long."""
-    words = (Span("runs " if view.running == command else "r runs it ", "focus"),)
-    if cell_len(row.text) + 12 > width:
+    offer = "s steps through it " if view.held else "r runs it "
+    words = (Span("runs " if view.running == command else offer, "focus"),)
+    if cell_len(row.text) + len(offer) + 2 > width:
         return [row, Line((), words)]
     return [row._replace(right=words)]
 

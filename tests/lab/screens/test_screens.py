@@ -43,7 +43,7 @@ async def settle(pilot, snapshot: Snapshot | None = None) -> None:
 async def open_limits(pilot, snapshot: Snapshot) -> None:
     """From home into the lesson on limits."""
     await settle(pilot, snapshot)
-    await pilot.press("down", "enter")
+    await pilot.press("right", "right", "enter")
     await settle(pilot, snapshot)
 
 
@@ -89,7 +89,7 @@ def test_home_says_why_a_lesson_is_closed_and_the_doctor_what_would_change_it(la
         await settle(pilot, shown)
         lab.report = Poor()
         lab._examined()
-        await pilot.press("down")
+        await pilot.press("right", "right")
         await settle(pilot)
         assert "◌ Throttled, and killed" in text(lab) and "no memory controller" in text(lab)
         await pilot.press("enter")

@@ -45,7 +45,8 @@ def lines(view: View, host: Host, width: int, height: int, asked: str = FIRST_AS
     rows += [*sets[:1], *sets[2:3], *has, _seccomp(view, host.security, mine, status)]
     rows += _asked(view, asked, width)
     rows += _privileges(host.security, mine, status)
-    return [*rows, *_paths(view, mine, width), *lacks, sets[1], *sets[3:]]
+    return [*rows, *_paths(view, mine, width), *lacks, *_refused(view, mine, width), sets[1],
+            *sets[3:]]
 
 
 def _set(name: str, word: str, host: Security | None, mine: Security, status: str) -> Line:
@@ -117,14 +118,29 @@ def _once(profile: Mapping[str, Any], key: str, work: Callable[[], T]) -> T:
     return made
 
 
+def _overview(profile: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """(passing, depending on arguments, refused): every call of this machine."""
+    return _once(profile, "", lambda: filter_answer.overview(dict(profile)))
+
+
 def _counted(profile: Mapping[str, Any]) -> str:
     """298 calls pass, 82 are refused, 3 depend on arguments."""
     try:
-        found = _once(profile, "", lambda: filter_answer.overview(dict(profile)))
+        passing, depending, refused = map(len, _overview(profile))
     except LabError as error:
         return str(error)
-    passing, depending, refused = map(len, found)
     return f"{passing} calls pass, {refused} refused, {depending} by arguments"
+
+
+def _refused(view: View, mine: Security, width: int) -> list[Line]:
+    """The names of the calls that do not get through, whatever their arguments."""
+    if not mine.seccomp or not view.filter:
+        return []
+    try:
+        refused = _overview(view.filter)[2]
+    except LabError:
+        return []  # said beside the count already
+    return _folded(" refuses", refused, width, "dim")
 
 
 def _asked(view: View, asked: str, width: int) -> list[Line]:

@@ -253,6 +253,7 @@ def test_security_names_the_sets_and_what_the_filter_answers(view, shown):
     assert " has       CHOWN DAC_OVERRIDE" in text and " lacks     DAC_READ_SEARCH" in text
     assert "✔ filter  298 calls pass, 82 refused, 3 by arguments" in text
     assert "mount → ✖ SCMP_ACT_ERRNO EPERM" in text and "no rule names it" in text
+    assert " refuses   _sysctl acct add_key" in text, "by name, as amicontained lists them"
     assert "masked    /proc/kcore" in text and "read-only /proc/sys" in text
     text = words(security.lines(view, shown.host, 80, 20, "socket 40"))
     assert "socket 40 → ✖ SCMP_ACT_ERRNO EPERM  for these arguments" in text

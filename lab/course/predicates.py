@@ -37,7 +37,7 @@ PHASES = ("isolate", "root", "limit", "drop", "exec")
 def missing(name: str, context: Context) -> str:
     """Why there is no container of that name, as far as one can see."""
     if by_hand.is_command(name):
-        return f"no process of this host is `{name}`"
+        return f"{name} does not run"
     for event in reversed(context.world.events(context.attempt.started_ns)):
         if actor(event).get("name") == name and event.get("Action") == "destroy":
             return f"{name} was here, and has been removed"

@@ -67,7 +67,7 @@ class StepState:
             sure=self.sure, results=self.results, say=stepper.say,
             hints=tuple(stepper.hints_shown()), hint_count=max(step.hint_count, len(step.hints)),
             reveal=stepper.reveal_text(),
-            card=stepper.card() if step.kind in ("predict", "do", "explain") else None,
+            card=stepper.card(),
             phases=tuple(stepper.phases()) if step.kind == "watch" else (), answer=self.answer,
             passed=stepper.passed, held=bool(step.stops), running=self.running, ran=self.ran,
             exit_code=self.exit_code, output=tuple(clean(self.output)), hindrance=hindrance,

@@ -87,6 +87,10 @@ def start_words(arguments: list[str]) -> int:
 
 def oci_words(arguments: list[str]) -> int:
     """The OCI runtime."""
+    from runtime.oci import sealed
+
+    if sealed.needed(arguments):
+        sealed.start_over()
     from runtime.oci import cli
 
     return cli.main(arguments[1:])

@@ -115,8 +115,10 @@ def pane_lines(found: Mapping[str, Any], width: int) -> list[Line]:
     rows = [_title("panes", what, value, found)]
     for row in found["panes"]:
         name = f"{row['what']} ns" if row["pane"] == "namespaces" else row["what"]
+        evidence = row["evidence"]
+        both = f"{row['what']} {evidence['full']} {G.dot} without {evidence['without']}"
         rows.append(_row(row["red"], False, fit(name, what), row["full"], row["without"], value,
-                         row["proof"].partition(" /proc")[0] or row["what"], found))
+                         both, found))
     return rows
 
 

@@ -42,7 +42,8 @@ def board(found: dict[str, Any]) -> str:
         if row["pane"] != section:
             section = row["pane"]
             rows.append([section, "", "", ""])
-        rows.append([f"  {row['what']}", row["full"], row["without"], RED if row["red"] else SAME])
+        rows.append([f"  {row['what']}", value(row, "full"), value(row, "without"),
+                     RED if row["red"] else SAME])
     rows.append(["could a program inside …", "", "", ""])
     rows += [[f"  {row['question']}", outcome(row["full"]), outcome(row["without"]), verdict(row)]
              for row in found["probes"]]
@@ -53,6 +54,12 @@ def board(found: dict[str, Any]) -> str:
     return "\n".join([*lines, "", help.fill(
         f"{_count(panes, 'row')} of the panes and {_count(asked, 'probe')} turned red.",
         help.columns()), f"By hand: {found['line']}"])
+
+
+def value(row: dict[str, Any], which: str) -> str:
+    """What the pane says; of a namespace with the last digits of its inode."""
+    end = f" {row['evidence'][which][-5:]}" if row["pane"] == "namespaces" else ""
+    return f"{row[which]}{end}"
 
 
 def outcome(answer: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ rights, mounts) and asked from inside (probes.py), and removed again. What the p
 red:
     {"without": ["pid"], "line": "docker run --without pid --unsafe lab/base sh",
      "panes": [{"pane": "namespaces", "what": "pid", "full": "private", "without": "the host's",
+                "evidence": {"full": "4026532217", "without": "4026531836"},
                 "red": true, "proof": "readlink /proc/48213/ns/pid"}, …],
      "probes": [{"name": "signal", "question": "…", "full": {"yes": false, "errno": "ESRCH", …},
                  "without": {"yes": true, …}, "red": true, "changed": true}, …]}
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from runtime.engine.containers import Container
     from runtime.engine.engine import Engine
 
-    # pane, what, its value in words, the shell line that proves it
-    Fact = tuple[str, str, str, str]
+    # pane, what, its value in words, as the kernel has it, the shell line that proves it
+    Fact = tuple[str, str, str, str, str]
 
 # Long enough to be looked at, short enough to be gone by itself if we are killed.
 STAYS_S = 60
@@ -77,7 +78,8 @@ def remove(engine: Engine, ident: str) -> None:
 def pane(full: Fact, lacking: Fact) -> dict[str, Any]:
     """One row: what a pane shows of both."""
     return {"pane": full[0], "what": full[1], "full": full[2], "without": lacking[2],
-            "red": full[2] != lacking[2], "proof": lacking[3]}
+            "evidence": {"full": full[3], "without": lacking[3]},
+            "red": full[2] != lacking[2], "proof": lacking[4]}
 
 
 def probe(full: dict[str, Any], lacking: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +100,8 @@ def told(container: Container) -> list[Fact]:
     theirs, ours = namespaces.namespaces(source, pid), namespaces.host(source)
     facts: list[Fact] = [
         ("namespaces", kind, "private" if theirs[kind] != ours.get(kind) else "the host's",
-         f"readlink /proc/{pid}/ns/{kind}") for kind in namespaces.KINDS if kind in theirs]
+         str(theirs[kind]), f"readlink /proc/{pid}/ns/{kind}")
+        for kind in namespaces.KINDS if kind in theirs]
     facts += rights(security.security(source, pid), pid)
     return facts + mounted(source, container)
 
@@ -110,12 +113,15 @@ def rights(found: security.Security | None, pid: int) -> list[Fact]:
     status, table = f"/proc/{pid}/status", f"/proc/{pid}/mountinfo"
     return [
         ("security", "capabilities", f"{len(capabilities.decode(found.effective))} of "
-         f"{len(capabilities.NAMES)}", f"grep CapEff {status}"),
-        ("security", "seccomp", capabilities.seccomp_word(found.seccomp),
+         f"{len(capabilities.NAMES)}", f"{found.effective:x}", f"grep CapEff {status}"),
+        ("security", "seccomp", capabilities.seccomp_word(found.seccomp), str(found.seccomp),
          f"grep Seccomp {status}"),
-        ("security", "no_new_privs", str(int(found.no_new_privs)), f"grep NoNewPrivs {status}"),
-        ("security", "masked paths", str(len(found.masked)), f"grep -c ' /proc/' {table}"),
-        ("security", "read-only paths", str(len(found.read_only)), f"grep ' /proc/' {table}"),
+        ("security", "no_new_privs", str(int(found.no_new_privs)), str(int(found.no_new_privs)),
+         f"grep NoNewPrivs {status}"),
+        ("security", "masked paths", str(len(found.masked)), " ".join(found.masked),
+         f"grep -c ' /proc/' {table}"),
+        ("security", "read-only paths", str(len(found.read_only)), " ".join(found.read_only),
+         f"grep ' /proc/' {table}"),
     ]
 
 
@@ -123,9 +129,10 @@ def mounted(source: Live, container: Container) -> list[Fact]:
     """The mounts pane's rows: whose root it is, and in whose table the mounts stand."""
     link = f"/proc/{container.pid}/root"
     # Of another mount namespace "/" is its own root; a chroot is a directory of the one it is in.
-    root = "its own" if os.readlink(link) == "/" else "a chroot"
+    target = os.readlink(link)
+    root = "its own" if target == "/" else "a chroot"
     place = f"{container.directory}/rootfs"
     rows = sum(row.target == place or row.target.startswith(f"{place}/")
                for row in mounts.mounts(source, "self"))
-    return [("mounts", "root", root, f"readlink {link}"),
-            ("mounts", "mounts on host", str(rows), f"findmnt -R {place}")]
+    return [("mounts", "root", root, target, f"readlink {link}"),
+            ("mounts", "mounts on host", str(rows), str(rows), f"findmnt -R {place}")]

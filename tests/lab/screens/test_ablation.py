@@ -23,7 +23,8 @@ def probe(question: str, full: dict, without: dict, line: str = "") -> dict:
 
 
 def found(*parts: str) -> dict:
-    pane = {"pane": "namespaces", "full": "private", "proof": "readlink /proc/9/ns/mnt"}
+    pane = {"pane": "namespaces", "full": "private", "proof": "readlink /proc/9/ns/mnt",
+            "evidence": {"full": "4026532217", "without": "4026531836"}}
     return {
         "without": list(parts),
         "line": f"docker run --rm -it --without {','.join(parts)} --unsafe lab/base sh",
@@ -141,7 +142,10 @@ def test_over_the_table_a_row_can_be_tried_by_hand(lab):
     async def story(pilot, asked):
         await pilot.press("space", "U", "r")
         await done(pilot)
-        await pilot.press("tab", "down", "down", "y")
+        await pilot.press("tab", "down")
+        await settle(pilot)
+        assert "pid 4026532217 · without 4026531836" in text(lab)
+        await pilot.press("down", "y")
         await settle(pilot)
         assert lab.clipboard == ("docker run --rm --without pid --unsafe lab/base sh -c "
                                  "'kill -0 2'")

@@ -21,9 +21,9 @@ FOUND = {
     "without": ["pid"], "line": "docker run --rm -it --without pid --unsafe lab/base sh",
     "panes": [
         {"pane": "namespaces", "what": "mnt", "full": "private", "without": "private",
-         "red": False, "proof": ""},
+         "evidence": {"full": "4026532214", "without": "4026532300"}, "red": False, "proof": ""},
         {"pane": "namespaces", "what": "pid", "full": "private", "without": "the host's",
-         "red": True, "proof": ""}],
+         "evidence": {"full": "4026532217", "without": "4026531836"}, "red": True, "proof": ""}],
     "probes": [probe("signal", answer(False, "ESRCH"), answer(True)),
                probe("read", answer(False), answer(False, "EPERM")),
                probe("node", answer(True), answer(True))],
@@ -47,7 +47,8 @@ def test_what_turns_red_says_so_in_words(lab, asked):
     done = lab("ablation", "--without", "pid", "--unsafe", "--image", "site")
     assert asked == [(["pid"], True, "site")] and done.code == 0
     rows = {" ".join(line.split()[:1]): line for line in done.out.splitlines() if line}
-    assert "the host's" in rows["pid"] and rows["pid"].endswith("✖ red")
+    assert "private 32217" in rows["pid"] and "the host's 31836" in rows["pid"]
+    assert rows["pid"].endswith("✖ red")
     assert rows["mnt"].endswith("= same")
     assert "no, ESRCH" in rows["signal"] and "YES" in rows["signal"]
     assert rows["signal"].endswith("✖ red") and rows["node"].endswith("= same")

@@ -284,13 +284,16 @@ def _held(name: str, rows: list[dict[str, Any]], context: Context) -> Result:
 
 
 def operations_value(words: Words, context: Context) -> Reading | None:
-    """The phases of a start in their order, or (`phase_of`) the one that holds an operation."""
+    """The phases of a start in their order; of `phase_of` an operation, or the `largest` one."""
     name = context.text(words["operations"])
     rows, path = context.world.operations(name), _certificate(name, context)
     if "phase_of" in words:
         order = [row["phase"] for row in rows if row.get("name") == words["phase_of"]]
         return Reading(str(order[-1]), path) if order else None
     # The process's own steps: the shim has made the group before, and that is `limit` too.
-    order = list(dict.fromkeys(row["phase"] for row in rows
-                               if row.get("by") == "init" and row.get("phase") in PHASES))
+    phases = [row["phase"] for row in rows
+              if row.get("by") == "init" and row.get("phase") in PHASES]
+    order = list(dict.fromkeys(phases))
+    if words.get("largest"):
+        order = sorted(order, key=phases.count)[-1:]
     return Reading(" ".join(order), path) if order else None

@@ -69,7 +69,7 @@ PREDICATES: dict[str, dict[str, str]] = {
                 "field": "str"},
     "event": {"event": "sequence"},
     "operations": {"operations": "str", "has": "str", "phases": "bool",
-                   "phase_of": "str", "held": "bool"},
+                   "phase_of": "str", "largest": "bool", "held": "bool"},
     "answer": {"answer": "str"},
     "predicted": {"predicted": "str"},
     "gone": {"gone": "str", "what": "str"},

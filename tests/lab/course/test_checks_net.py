@@ -179,3 +179,16 @@ def test_a_command_in_a_container_that_failed(world, look):
     wrong = look(event={"sequence": ["exec_die $name exitCode=0"]})
     assert not wrong.passed
     assert wrong.sentence == "a command in ink ended with 0"
+
+
+def test_the_phase_with_the_most_calls_is_the_processs_own(world, context, check):
+    world.put("ink")
+    world.certificate["ink"] = [
+        {"phase": phase, "by": by, "name": "call"} for phase, by, count in (
+            ("limit", "shim", 9), ("isolate", "init", 2), ("root", "init", 3), ("drop", "init", 1))
+        for _ in range(count)]
+    asked = check(operations="$name", largest=True)
+    assert judge(asked, "root", context).passed
+    assert not judge(asked, "limit", context).passed
+    del world.certificate["ink"]
+    assert truth(asked, context) is None

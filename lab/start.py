@@ -8,6 +8,7 @@ the installed packages first.
     container-lab lesson …       the course, line by line
     container-lab doctor         what this host can do
     container-lab oci …          the OCI runtime
+    container-lab vm …           the lab, or one command, in a machine of its own
     container-lab run …          everything else: the command line, in Docker's words
 """
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OURS = ("lab", "lesson", "doctor", "oci", "screenshots")
+OCI_PACKED = ("create", "start", "state", "kill", "delete", "run", "exec")
+OURS = ("lab", "lesson", "doctor", "oci", "screenshots", "vm")
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     word = rest[0] if rest else "lab"
     try:
         if word == "oci":
-            return light(oci_words, rest, "oci")
+            return light(oci_words, rest, oci_pack(rest))
         if word in ("run", "start"):
             return light(start_words, arguments, "run")
         if word not in OURS:
@@ -85,6 +87,12 @@ def start_words(arguments: list[str]) -> int:
     return docker_words(arguments)
 
 
+def oci_pack(words: list[str]) -> str:
+    """The pack of one command of the OCI runtime: each imports what it needs, and no more."""
+    verb = next((word for word in words[1:] if word in OCI_PACKED), "")
+    return f"oci-{verb}" if verb else ""
+
+
 def oci_words(arguments: list[str]) -> int:
     """The OCI runtime."""
     from runtime.oci import sealed
@@ -130,6 +138,10 @@ def own(word: str, arguments: list[str], root: str | None) -> int:
         lessons = [(lesson.id, lesson.title, list(lesson.requires))
                    for track in Course.load().tracks for lesson in track.lessons]
         return doctor.main(arguments, root, lessons)
+    if word == "vm":
+        from lab.vm import cli as vm_cli
+
+        return vm_cli.main(arguments)
     if arguments:
         sys.stderr.write(f"container-lab: {word} takes no arguments: {' '.join(arguments)}\n")
         return 125

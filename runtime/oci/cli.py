@@ -1,8 +1,15 @@
-"""container-lab-oci: the runtime by command line, in runc's words; so far the one verb `run`.
+"""container-lab-oci: the OCI runtime by command line, in runc's words.
 
-Runs in the foreground, without a shim: create, start, wait, delete, with stdin, stdout and stderr
-passed on. The other verbs (create start state kill delete exec …) are refused by name until the
-runtime keeps state of its own. Source: runc(8), runc-run(8).
+podman's conmon and containerd's shim run it, a process for each command; a student may too. This
+file reads the command line, finds the command (commands/) and turns what it raises into runc's
+error line and exit code. Only the modules of the one command are imported, and on the way of a
+start none that is dear.
+
+    container-lab-oci --root /run/x --log l.json --log-format json create --bundle B --pid-file F ID
+
+It calls itself what it was called by: behind a link named runc it is runc. CONTAINER_LAB_GATE names
+a socket that holds every operation of the command, for the slow motion (trace/wire.py).
+Sources: runc(8), runc's main.go; runtime-spec runtime.md "Operations".
 """
 
 from __future__ import annotations
@@ -10,74 +17,123 @@ from __future__ import annotations
 import os
 import sys
 
-from runtime.cgroup import cgroup
-from runtime.errors import Invalid, LabError, Unsupported
-from runtime.oci import create, plan
+from runtime.errors import KernelError, LabError, Unsupported
+from runtime.oci import options as command_line
+from runtime.oci import state
+from runtime.oci.commands.log import Log
+from runtime.oci.options import COMMANDS, GLOBAL, PASS_ON, Usage
 
-VERBS = ("checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause",
-         "ps", "restore", "resume", "spec", "start", "state", "update")
-GROUP = "/container-lab-oci"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.oci.options import Options
+
+    Command = Callable[["Settings", Options, list[str]], int]
+
+# command → the file of commands/ it is in, as a function of its name
+HOMES = {
+    "create": "making", "run": "making", "start": "making", "kill": "ending", "delete": "ending",
+    "exec": "entering", "state": "looking", "list": "looking", "ps": "looking",
+    "pause": "changing", "resume": "changing", "update": "updating", "events": "counting",
+    "features": "telling", "spec": "telling", "checkpoint": "refusing", "restore": "refusing",
+}
+UNKNOWN_COMMAND = 3
 
 
-def main(arguments: list[str]) -> int:
-    """`run [--bundle DIR] ID`: the program's exit code, or 1 with one line on stderr."""
+class Settings:
+    """The global options, judged: root, log, gate, rootless, and what the program is called."""
+
+    __slots__ = ("program", "root", "log", "gate", "rootless")
+
+    def __init__(self) -> None:
+        name = os.environ.get("CONTAINER_LAB_OCI_PROGRAM") or "container-lab-oci"
+        self.program = name
+        self.root = state.default_root()
+        self.log = Log()
+        self.gate = os.environ.get("CONTAINER_LAB_GATE") or None
+        self.rootless = os.geteuid() != 0
+
+    def use(self, options: Options) -> None:
+        """Judge the global options. Raises Invalid, Unsupported."""
+        self.log.open(options.get("log", ""), options.get("log-format", "text"),
+                      options.get("debug", False))
+        self.root = os.path.abspath(options.get("root") or self.root)
+        if options.get("systemd-cgroup"):
+            raise Unsupported("--systemd-cgroup: groups are made in the cgroup file system here, "
+                              "never by systemd", "podman: --cgroup-manager cgroupfs; containerd: "
+                              "SystemdCgroup = false")
+        rootless = options.get("rootless", "auto")
+        if rootless not in ("auto", "true", "false", "1", "0"):
+            raise Usage(f'invalid value "{rootless}" for flag -rootless: parse error')
+        if rootless != "auto":
+            self.rootless = rootless in ("true", "1")
+
+
+def main(words: list[str]) -> int:
+    """Run one command; its exit code. Errors are one line in the log."""
+    settings, verb = Settings(), ""
     try:
-        return run(*parse(arguments))
-    except LabError as error:
-        sys.stderr.write(f"container-lab-oci: {error}\n")
+        options, rest = command_line.parse(GLOBAL, words, stop=True)
+        verb = rest[0] if rest else ""
+        if options.get("version"):
+            return tell_version(settings)
+        settings.use(options)
+        if options.get("help") or not verb or verb in ("help", "h"):
+            return tell_help(settings, rest[1] if len(rest) > 1 else "")
+        if verb not in COMMANDS:
+            settings.log.error(f"No help topic for '{verb}'")
+            return UNKNOWN_COMMAND
+        return command(settings, verb, rest[1:])
+    except Usage as error:
+        settings.log.error(str(error))
+        from runtime.oci.commands import pages
+
+        known = verb if verb in COMMANDS else ""
+        sys.stdout.write(f"Incorrect Usage.\n\n{pages.page(settings.program, known)}")
         return 1
+    except (LabError, OSError) as error:
+        settings.log.error(text_of(error))
+        return 255 if verb == "exec" else 1
 
 
-def parse(arguments: list[str]) -> tuple[str, str]:
-    """(bundle, id). Raises Invalid, Unsupported."""
-    verb, *rest = arguments or ["help"]
-    if verb in VERBS:
-        raise Unsupported(f"{verb} is not built yet", "run --bundle DIR ID is")
-    if verb != "run":
-        raise Invalid(f"no such command: {verb}", "run --bundle DIR ID")
-    bundle, idents = ".", []
-    while rest:
-        word = rest.pop(0)
-        if word in ("--bundle", "-b") and rest:
-            bundle = rest.pop(0)
-        elif word.startswith("--bundle="):
-            bundle = word.partition("=")[2]
-        elif word.startswith("-"):
-            raise Unsupported(f"run {word} is not built yet")
-        else:
-            idents.append(word)
-    if len(idents) != 1 or "/" in idents[0] or idents[0] in (".", ".."):
-        raise Invalid("run takes one container id", "run --bundle DIR ID")
-    return os.path.abspath(bundle), idents[0]
+def command(settings: Settings, verb: str, words: list[str]) -> int:
+    """Parse the rest of the line as this command's, and run it."""
+    options, arguments = command_line.parse(COMMANDS[verb][0], words, stop=verb in PASS_ON)
+    if options.get("help"):
+        return tell_help(settings, verb)
+    command_line.check_count(settings.program, verb, arguments)
+    module = f"runtime.oci.commands.{HOMES[verb]}"
+    __import__(module)
+    run: Command = getattr(sys.modules[module], f"{verb}_")
+    return run(settings, options, arguments)
 
 
-def run(bundle: str, ident: str) -> int:
-    """Create, start, wait, delete."""
-    planned = plan.load(bundle)
-    planned.filmed = False  # there is no container left to keep it with
-    if planned.process.get("terminal"):
-        raise Unsupported("$.process.terminal: a terminal is not built here",
-                          "set it to false, or use container-lab run -t")
-    path = (planned.spec.get("linux") or {}).get("cgroupsPath") or f"{GROUP}/{ident}"
-    group = cgroup.open_group(path)
-    # run is create and start in one: init need not wait for a word between the two.
-    init = create.create(planned, group, (0, 1, 2), cache_directory(), create.Init.release)
-    try:
-        for warning in init.warnings:
-            sys.stderr.write(f"container-lab-oci: warning: {warning}\n")
-        init.start()
-        status = os.waitpid(init.pid, 0)[1]
-    except BaseException:
-        create.undo(init, group)
-        raise
-    init.close()
-    group.kill()
-    group.remove()
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+def tell_help(settings: Settings, verb: str) -> int:
+    """The page of a command, or the program's."""
+    from runtime.oci.commands import pages
+
+    if verb and verb not in COMMANDS:
+        settings.log.error(f"No help topic for '{verb}'")
+        return UNKNOWN_COMMAND
+    sys.stdout.write(pages.page(settings.program, verb))
+    return 0
 
 
-def cache_directory() -> str:
-    """Where compiled seccomp filters are kept."""
-    path = os.environ.get("CONTAINER_LAB_ROOT") or "/var/lib/container-lab"
-    os.makedirs(f"{path}/cache", exist_ok=True)
-    return f"{path}/cache"
+def tell_version(settings: Settings) -> int:
+    """Ours, and the specification's: containerd looks for the line that begins with spec."""
+    from runtime.oci.commands import pages
+
+    sys.stdout.write(pages.version(settings.program))
+    return 0
+
+
+def text_of(error: BaseException) -> str:
+    """The error in one line; of an execve that failed, in runc's words, which its clients read."""
+    cause = getattr(error, "cause", error)
+    if isinstance(cause, KernelError) and cause.doing == "execve":
+        plain = f"exec {cause.target}: {(cause.strerror or '').lower()}"
+        return str(error).replace(str(cause), plain)
+    if isinstance(error, OSError) and not isinstance(error, LabError):
+        return f"{error.filename or error}: {os.strerror(error.errno or 0).lower()}"
+    return str(error)

@@ -67,9 +67,13 @@ def enter(settings: Settings, options: Options, arguments: list[str]) -> int:
                               groups(container, options.get("cgroup") or []), (0, 1, 2))
         order.filter, order.flags = filter_, seccomp.filter_flags(profile)
         order.passed_on, order.gate = passed_on, settings.gate
+        order.linux = made.get("linux") or {}
+        order.agent = joining.connect_agent(order.linux, container.report())
         entering = joining.send_inside(order)
     finally:
         os.close(init_pidfd)
+    if not detached and entering.pid:
+        foreground.forward_signals(entering.pidfd)
     while entering.hear():
         continue
     return keep(entering.outcome(), options, detached)

@@ -25,11 +25,8 @@ OURS = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGCHLD, _signal.SIGURG, _sign
 CHUNK = 65536
 
 
-def follow(pid: int, pidfd: int, master: int | None, orphans: bool = False) -> int:
+def follow(pid: int, pidfd: int, master: int | None) -> int:
     """Wait until the process has ended; its exit code, 128 + N after signal N."""
-    if orphans:
-        processes.set_child_subreaper()
-    forward_signals(pidfd)
     if master is None:
         return wait(pid)
     saved = make_raw(0)
@@ -52,7 +49,9 @@ def wait(pid: int) -> int:
 
 
 def forward_signals(pidfd: int) -> None:
-    """Give every signal on to the process."""
+    """Give every signal on to the process, from before its program runs: it may be asked to end
+    as soon as it does.
+    """
     def forward(number: int, frame: Any) -> None:
         try:
             processes.pidfd_send_signal(pidfd, number)

@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from runtime.oci.state import Container
 
 
+# What every container may use, whatever config.json refuses: any node may be made, these be opened.
+# runtime-spec config-linux.md "Default Devices"; runc's specconv.AllowedDevices.
+NODES: tuple[dict[str, Any], ...] = tuple(
+    {"type": "c", "major": major, "minor": minor, "access": "rwm", "allow": True}
+    for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2), (136, -1)))
+MAKING: tuple[dict[str, Any], ...] = tuple(
+    {"type": kind, "major": -1, "minor": -1, "access": "m", "allow": True} for kind in "cb")
+REFUSE_ALL: dict[str, Any] = {"type": "a", "access": "rwm", "allow": False}
+
+
 def create_(settings: Settings, options: Options, arguments: list[str]) -> int:
     """Make the container; its program waits."""
     try:
@@ -52,6 +62,8 @@ def run_(settings: Settings, options: Options, arguments: list[str]) -> int:
         making = Making(settings, options, arguments[0], detached)
         with state.Lock(making.claim()):
             making.make(waiting=False)
+            if not detached:
+                making.stay(orphans=not options.get("no-subreaper"))
             making.start()
     except (LabError, OSError) as error:
         raise failed(settings, "run", error) from None
@@ -59,8 +71,7 @@ def run_(settings: Settings, options: Options, arguments: list[str]) -> int:
         return 0
     from runtime.oci.commands import ending, foreground
 
-    code = foreground.follow(making.init.pid, making.init.pidfd, making.init.master,
-                             orphans=not options.get("no-subreaper"))
+    code = foreground.follow(making.init.pid, making.init.pidfd, making.init.master)
     if not options.get("keep"):
         with state.Lock(making.container):
             ending.destroy(settings, making.container)
@@ -132,12 +143,13 @@ class Making:
     """One container in the making: what was asked, the plan, and as far as it is, the rest."""
 
     def __init__(self, settings: Settings, options: Options, ident: str, detached: bool) -> None:
-        self.settings, self.options, self.ident = settings, options, state.check_id(ident)
+        self.settings, self.options = settings, options
         bundle = os.path.abspath(options.get("bundle") or ".")
         if not os.path.isdir(bundle):
             raise Invalid(f"chdir {bundle}: no such file or directory")
         if not os.path.isfile(f"{bundle}/config.json"):
             raise Invalid("JSON specification file config.json not found")
+        self.ident = state.check_id(ident)
         self.plan = plan.load(bundle, gate=settings.gate)
         self.plan.ident = ident
         self.plan.filmed = settings.log.debugging
@@ -146,6 +158,7 @@ class Making:
         self.plan.passed_on = stdio.passed_on(self.plan.process, options.get("preserve-fds") or 0)
         stdio.check(bool(self.plan.process.get("terminal")), detached,
                     options.get("console-socket") or "")
+        allow_devices(self.plan.spec)
         self.container: Container
         self.init: create.Init
 
@@ -211,6 +224,14 @@ class Making:
             listener.close()
             init.close()
 
+    def stay(self, orphans: bool) -> None:
+        """We will wait for it: signals are its own, and what it leaves behind is ours."""
+        from runtime.oci.commands import foreground
+
+        foreground.forward_signals(self.init.pidfd)
+        if orphans:
+            processes.set_child_subreaper()
+
     def start(self) -> None:
         """Let it begin, in the same process that made it."""
         container, group = self.container, self.container.group()
@@ -222,6 +243,13 @@ class Making:
             raise
         container.save(stage="started")
         after_start(self.settings, container, self.plan.spec)
+
+
+def allow_devices(spec: dict[str, Any]) -> None:
+    """Put the devices that every container has behind config.json's rules; without any, alone."""
+    resources = spec.setdefault("linux", {}).setdefault("resources", {})
+    rules = resources.get("devices") or [REFUSE_ALL]
+    resources["devices"] = [*rules, *MAKING, *NODES]
 
 
 def files_bytes(path: str) -> bytes:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
-
 from runtime.errors import Conflict
 from runtime.kernel.capabilities import BITS
 from runtime.kernel.mounts import FLAGS, PROPAGATION
 from runtime.oci import hooks, seccomp, state
-from runtime.oci.cli import Settings
 from runtime.oci.mounts import is_attribute
-from runtime.oci.options import Options
 from runtime.oci.seccomp_compiler import ACTIONS
 from runtime.oci.spec import NAMESPACE_TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runtime.oci.cli import Settings
+    from runtime.oci.options import Options
 
 OLDEST = "1.0.0"
 OPERATORS = ("EQ", "GE", "GT", "LE", "LT", "MASKED_EQ", "NE")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.runtime.oci.bundles import Bundle
+from tests.runtime.oci.commandline import OURS, Runtime, runtime
 
 
 @pytest.fixture
@@ -32,3 +34,17 @@ def mapped(bundle: Bundle) -> Bundle:
     for path in (bundle.rootfs, *bundle.rootfs.rglob("*")):
         os.chown(path, 100000, 100000, follow_symlinks=False)
     return bundle
+
+
+@pytest.fixture
+def ours() -> Iterator[Runtime]:
+    """container-lab-oci with a root of its own; its containers are gone after the test."""
+    yield from runtime(OURS)
+
+
+@pytest.fixture
+def runc() -> Iterator[Runtime]:
+    """The same of runc; skips where it is not."""
+    if shutil.which("runc") is None:
+        pytest.skip("runc is not here")
+    yield from runtime(("runc",))

@@ -16,10 +16,11 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict
-from runtime.kernel import files, namespaces, processes
+from runtime.kernel import namespaces, processes
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, sync, terminal
 from runtime.oci.init import Teller, install_filter, move_stdio, tell_failure
+from runtime.oci.rootfs import enter_by_chroot
 from runtime.trace.operation import observe, phase
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class Order:
     """What is to be started inside, and how: made by the shim, read by joiner and process."""
 
     __slots__ = ("process", "init_pid", "init_pidfd", "group", "stdio", "filter", "flags",
-                 "passed_on", "gate", "linux", "agent")
+                 "passed_on", "gate", "linux", "agent", "root")
 
     def __init__(self, process: dict[str, Any], init_pid: int, init_pidfd: int, group: Cgroup,
                  stdio: tuple[int, int, int]) -> None:
@@ -116,6 +117,7 @@ class Order:
         self.linux: dict[str, Any] = {}  # config.json's, for the personality
         self.agent: Agent | None = None  # who is asked where the filter leaves a call open
         self.passed_on = 0  # so many descriptors from 3 on are the process's
+        self.root = ""  # the directory that is its root, where it has one by chroot only
         self.gate: str | None = None  # where joiner and process are held at every operation
 
 
@@ -125,6 +127,7 @@ def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, gro
     order = Order(process, init_pid, init_pidfd, group, stdio)
     order.filter, order.flags = plan.filter, plan.filter_flags
     order.linux = plan.spec.get("linux") or {}
+    order.root = "" if plan.pivots else plan.rootfs
     order.agent = connect_agent(order.linux, {
         "ociVersion": plan.spec["ociVersion"], "id": plan.ident, "status": "running",
         "pid": init_pid, "bundle": plan.bundle,
@@ -180,6 +183,9 @@ def join_and_fork(order: Order, sock: _socket.socket) -> None:
         if "attempts" in process:
             from runtime.oci import attempts  # noqa: F401  (inside, our files are out of reach)
         mapped = bool(enter(order.init_pid, order.init_pidfd) & namespaces.CLONE_NEWUSER)
+        if order.root:
+            # Where init made it, not where init is now: that may have gone elsewhere.
+            enter_by_chroot(order.root)
         pid, _ = namespaces.clone3(namespaces.Flags(namespaces.CLONE_PARENT), birth)
         if pid == 0:
             run(order, joins, sock, mapped, gate)
@@ -215,11 +221,6 @@ def enter(init_pid: int, init_pidfd: int) -> int:
 
     Returns which, as CLONE_NEW*.
     """
-    # A container without pivot_root, or in the host's mount namespace, has a root of its own only.
-    try:
-        root = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        raise Conflict("join the container: its first process is gone") from None
     mask = 0
     for kind, flag in KINDS.items():
         if not os.path.lexists(f"/proc/self/ns/{kind}"):
@@ -233,10 +234,6 @@ def enter(init_pid: int, init_pidfd: int) -> int:
             mask |= flag
     if mask:
         namespaces.setns(init_pidfd, namespaces.Flags(mask))
-    if not os.path.samestat(os.fstat(root), os.stat("/")):
-        files.fchdir(root, "/")
-        files.chroot(".")
-    os.close(root)
     return mask
 
 

@@ -221,6 +221,17 @@ def test_an_exec_is_in_the_containers_root_as_well(engine, started, inside, part
     assert not os.path.exists("/only-inside")
 
 
+@pytest.mark.kernel
+@pytest.mark.parametrize("part", [None, "pivot"])
+def test_an_exec_is_where_the_container_began_not_where_its_program_went(started, inside, part):
+    container = started("sh", "-c", "mkdir /deep && cp -r /bin /deep && exec chroot /deep sleep 60",
+                        host=asked(part, unsafe=True) if part else {})
+    deadline = 200
+    while b"sleep" not in inside(container, "cat", "/proc/1/cmdline").out and deadline:
+        deadline -= 1
+    assert b"deep" in inside(container, "ls", "/").out
+
+
 def rows(text: str) -> list[str]:
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         return [line for line in file if text in line]
@@ -296,5 +307,5 @@ def test_without_mount_a_killed_shim_leaves_nothing_after_the_next_command(
     if end == "clean":
         assert any("unmounted" in line for line in Engine(root).clean())
     else:
-        assert engine.find(container).status == "exited"
+        eventually(lambda: engine.find(container).status == "exited")
     assert not rows(container)

@@ -36,6 +36,7 @@ def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
     found = there(root_fd, destination)
     if found is not None:
         return found
+    destination = whole(destination)
     above, _, name = destination.strip("/").rpartition("/")
     above_fd = target(root_fd, above, True, links)
     try:

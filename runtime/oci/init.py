@@ -92,6 +92,10 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
         if "user" in plan.namespaces:
             identity.become_root_inside()
             own_stdio(process)  # only now has the user a number
+        # Whoever is in a namespace that we enter, or comes by exec while we wait for "start", may
+        # neither trace us nor open the host's program that we run. (CVE-2016-9962, CVE-2019-5736)
+        if plan.has_visitors():
+            processes.set_dumpable(False)
         # A session of its own: a signal to the caller's terminal must not reach the container.
         processes.setsid()
         if plan.new_keyring:

@@ -6,8 +6,8 @@ so that what was looked at is what is entered. Two kinds cannot be entered by in
 namespace has to be there before the others are made, which then belong to it; and a PID namespace
 counts for children only. For those init's parent is a joiner:
 
-    shim ── fork ──► joiner: setns(user), setns(pid) ── clone3(CLONE_PARENT | new ones) ──► init
-                        └── tells the pid, exits                                     child of the shim
+    shim ── fork ──► joiner: setns(user), setns(pid) ── clone3(CLONE_PARENT | new) ──► init
+                        └── tells the pid, exits                                child of the shim
 
 Sources: runtime-spec config-linux.md "Namespaces"; setns(2), ioctl_ns(2); runc's nsexec.c.
 """

@@ -28,7 +28,7 @@ class Plan:
     __slots__ = ("bundle", "spec", "process", "rootfs", "root_mounts", "namespaces", "gate",
                  "filter", "filter_flags", "record", "filmed", "own_mounts", "pivots",
                  "move_root", "trees", "sealed_later", "ident", "listener", "passed_on",
-                 "new_keyring", "agent", "doors")
+                 "new_keyring", "agent", "doors", "rootless")
 
     def __init__(self, bundle: str, spec: dict[str, Any],
                  root_mounts: list[dict[str, Any]] | None = None, gate: str | None = None,
@@ -51,6 +51,7 @@ class Plan:
         self.agent: Agent | None = None
         # Descriptors of the namespaces to be entered, by kind (namespaces.py).
         self.doors: dict[str, int] = {}
+        self.rootless = os.geteuid() != 0
         # Whether anybody keeps the operations; a gate always sees them.
         self.filmed = True
         self.record: int | None = None
@@ -94,6 +95,13 @@ class Plan:
         """Is there a namespace to be entered instead of made?"""
         return any(self.namespaces.values())
 
+
+    def has_visitors(self) -> bool:
+        """May anyone be inside while init still runs our own program?
+
+        An ordinary user's is told no: what he runs is not his to write, and he must look inside.
+        """
+        return (bool(self.doors) or self.listener is not None) and not self.rootless
 
     def inherited(self) -> list[int]:
         """Descriptors that were opened on the host's side, for init to use."""

@@ -122,8 +122,10 @@ MOUNT = {
 HOOKS = [{NEEDED: ("path",), "path": absolute, "args": [str], "env": [str],
           "timeout": Number(1, (1 << 31) - 1)}]
 
-WEIGHTS = {"major": I64, "minor": I64, "weight": U16, "leafWeight": U16}
-RATES = [{"major": I64, "minor": I64, "rate": U64}]
+MAJOR, MINOR = Number(0, 0xFFF), Number(0, 0xFFFFF)
+WEIGHTS = [{NEEDED: ("major", "minor"), "major": MAJOR, "minor": MINOR,
+            "weight": U16, "leafWeight": U16}]
+RATES = [{NEEDED: ("major", "minor", "rate"), "major": MAJOR, "minor": MINOR, "rate": U64}]
 RESOURCES = {
     "devices": [{"allow": bool, "type": ("a", "c", "b", "u", "p", ""), "access": str,
                  "major": Number(-1, 0xFFFFFFFF), "minor": Number(-1, 0xFFFFFFFF)}],
@@ -133,7 +135,7 @@ RESOURCES = {
     "cpu": {"shares": U64, "quota": I64, "burst": U64, "period": U64, "realtimeRuntime": I64,
             "realtimePeriod": U64, "cpus": str, "mems": str, "idle": I64},
     "pids": {"limit": I64},
-    "blockIO": {"weight": U16, "leafWeight": U16, "weightDevice": [WEIGHTS],
+    "blockIO": {"weight": U16, "leafWeight": U16, "weightDevice": WEIGHTS,
                 "throttleReadBpsDevice": RATES, "throttleWriteBpsDevice": RATES,
                 "throttleReadIOPSDevice": RATES, "throttleWriteIOPSDevice": RATES},
     "hugepageLimits": [{NEEDED: ("pageSize", "limit"), "pageSize": filled, "limit": U64}],
@@ -170,7 +172,7 @@ LINUX = {
     "uidMappings": MAPPING, "gidMappings": MAPPING,
     "timeOffsets": {"monotonic": OFFSET, "boottime": OFFSET},
     "devices": [{NEEDED: ("path", "type"), "path": absolute, "type": tuple(DEVICE_KINDS),
-                 "major": Number(0, 0xFFF), "minor": Number(0, 0xFFFFF),
+                 "major": MAJOR, "minor": MINOR,
                  "fileMode": U16, "uid": ID, "gid": ID}],
     "cgroupsPath": str,
     "resources": RESOURCES,

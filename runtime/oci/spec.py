@@ -59,13 +59,21 @@ def check(spec: dict[str, Any], host_mounts: bool = False) -> None:
 
 
 def judge(value: Any, rule: Any, path: str) -> None:
-    """Is the value what the table says? Raises Invalid with the path of what is not."""
+    """Is the value what the table says? Raises Invalid with the path of what is not.
+
+    A null is taken away: it is the same as absent, and who reads on need not ask twice.
+    """
     kind = type(rule)
     if kind is dict:
+        empty = None
         for key, item in expect(value, path, dict).items():
             inner = rule.get(key)
-            if inner is not None and item is not None:
+            if item is None and inner is not None:
+                empty = [key] if empty is None else [*empty, key]
+            elif inner is not None:
                 judge(item, inner, f"{path}.{key}")
+        for key in empty or ():
+            del value[key]
         for key in rule.get(NEEDED, ()):
             if value.get(key) is None:
                 judge(None, rule[key], f"{path}.{key}")

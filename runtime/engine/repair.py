@@ -44,7 +44,7 @@ def under_lock(container: Container) -> dict[str, Any]:
     text = kept.get("memory.events", {}).get("text", "")
     end_processes(cgroup.open_group(container.cgroup), state["Pid"], state["PidStart"])
     trouble = remove_group(container)
-    unmount.detach_all(f"{container.directory}/rootfs")
+    unmount_root(container)
     removal.remove_tree(container.run)
     state.update(Status="exited", Pid=0, PidStart=0, ShimPid=0, ShimStart=0, ExitCode=137,
                  Signal=9, FinishedAt=rfc3339(time.time_ns()),
@@ -102,8 +102,16 @@ def take_back(container: Container) -> None:
     end_processes(group, state["Pid"], state["PidStart"])
     if group.exists() or state["Status"] == "created":
         remove_group(container)
-    unmount.detach_all(f"{container.directory}/rootfs")
+    unmount_root(container)
     removal.remove_tree(container.run)
+
+
+def unmount_root(container: Container) -> None:
+    """Take out of the host's mount table what `--without mount` has left there."""
+    place = f"{container.directory}/rootfs"
+    unmount.detach_all(place)
+    if "mount" in ((container.config["HostConfig"].get("ContainerLab") or {}).get("Without") or []):
+        ledger.gone(container.places.root, "mount", place)
 
 
 def hidden_shim(container: Container) -> int:

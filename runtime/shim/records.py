@@ -80,9 +80,14 @@ class Records:
 
     def group_gone(self, path: str) -> None:
         """The control group is removed: so says the ledger."""
+        self.in_ledger({"gone": "cgroup", "path": path})
+
+    def in_ledger(self, line: dict[str, str]) -> None:
+        """Note what of the host is made, or gone: {"made": "mount", "path": …, "id": …}."""
         if not self.request.get("ledger"):
             return
         try:
-            documents.append_line(self.request["ledger"], {"gone": "cgroup", "path": path})
+            documents.append_line(self.request["ledger"], line)
         except OSError:
-            return  # a line too many in the ledger is allowed
+            return  # a line too many in the ledger is allowed, and of a mount one too few:
+            # `clean` looks at every container's rootfs

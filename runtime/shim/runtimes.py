@@ -97,6 +97,8 @@ class Ours:
         shim, request = self.shim, self.shim.request
         plan = oci_plan.load(shim.directory, request.get("root_mounts"), request.get("gate"),
                              tuple(request.get("without") or ()))
+        if not plan.own_mounts:
+            shim.records.in_ledger({"made": "mount", "path": plan.rootfs, "id": request["id"]})
         self.init = oci.create(plan, shim.group, stdio, request["cache"], shim.born,
                                shim.watch_oom)
         return self.init
@@ -132,3 +134,5 @@ class Ours:
             unmount.detach_all(self.init.plan.rootfs)
         except LabError as error:
             self.shim.evidence.note("shim", "mounts stay", text=str(error))
+            return
+        self.shim.records.in_ledger({"gone": "mount", "path": self.init.plan.rootfs})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.engine import ablation, spec
+from runtime.engine import ablation, ledger, spec
 from runtime.engine.engine import Engine
 from runtime.errors import Denied, Invalid, Unsupported
 
@@ -120,9 +120,13 @@ def said(*command: str) -> str:
 
 
 def spaces(pid: str) -> dict[str, str]:
-    """By lsns: {"mnt": "4026532214", …}."""
-    rows = said("lsns", "--raw", "--noheadings", "-o", "TYPE,NS", "-p", pid).splitlines()
-    return dict(row.split() for row in rows)
+    """By lsns: {"mnt": "4026532214", …}. It gives up when any process ends while it looks."""
+    for _ in range(50):
+        done = subprocess.run(["lsns", "--raw", "--noheadings", "-o", "TYPE,NS", "-p", pid],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return dict(row.split() for row in done.stdout.splitlines())
+    raise AssertionError(done.stderr)
 
 
 def observed(container) -> dict[str, object]:
@@ -248,9 +252,11 @@ def test_without_mount_the_hosts_table_is_as_before_when_it_ends(engine, started
     before = table()
     container = started("sleep", "60", host=asked("mount", unsafe=True))
     assert len(rows(container)) > 5
+    assert ledger.standing(engine.root, "mount") == [f"{engine.find(container).directory}/rootfs"]
     engine.kill(container)
     engine.wait(container)
     assert table() == before, "propagation as well"
+    assert ledger.standing(engine.root, "mount") == []
     engine.start(container)
     assert rows(container), "and once more"
     engine.remove(container, force=True)
@@ -292,7 +298,7 @@ def test_without_mount_a_start_that_fails_leaves_no_mount(engine, make):
     container = make("no-such-program", host=asked("mount", unsafe=True))
     with pytest.raises(Exception, match="not found"):
         engine.start(container)
-    assert not rows(container)
+    assert not rows(container) and not ledger.standing(engine.root, "mount")
 
 
 @pytest.mark.kernel

@@ -16,7 +16,7 @@ from runtime.cgroup import cgroup, hierarchies, stats
 from runtime.cgroup.cgroup import Cgroup
 from runtime.cgroup.hierarchies import Hierarchies
 from runtime.cgroup.v1 import CgroupV1
-from runtime.errors import Conflict, KernelError
+from runtime.errors import Conflict, KernelError, Unsupported
 from runtime.kernel import files
 from tests.runtime.oci.bundles import until
 
@@ -65,6 +65,38 @@ def test_raising_memory_above_the_old_sum_goes_the_other_way_round(
     CgroupV1("/tea", v1).apply({"memory": {"limit": 500, "swap": 900}})
     assert story[:3] == ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
                          "memory.limit_in_bytes"]
+
+
+def test_a_shorter_period_waits_for_the_new_quota(
+        v1: Hierarchies, monkeypatch: pytest.MonkeyPatch) -> None:
+    story: list[str] = []
+
+    def write(path: str, text: str) -> None:
+        story.append(path.rpartition("/")[2])
+        if story == ["cpu.cfs_period_us"]:
+            raise KernelError("write_control", 22, path)
+
+    monkeypatch.setattr(files, "write_control", write)
+    CgroupV1("/tea", v1).apply({"cpu": {"period": 10000, "quota": 5000}})
+    assert story == ["cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.cfs_period_us"]
+    story.clear()
+    with pytest.raises(KernelError):
+        CgroupV1("/tea", v1).apply({"cpu": {"period": 10000}})
+
+
+def test_what_only_the_v2_tree_has(
+        v1: Hierarchies, written: list[tuple[str, str]], tmp_path: Path) -> None:
+    """A hybrid host whose hugetlb controller nobody mounted: it is the v2 tree's."""
+    del v1.controllers["hugetlb"], v1.controllers["rdma"]
+    for name in ("unified", "unified/tea"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "cgroup.controllers").write_text("hugetlb")
+    (tmp_path / "unified/cgroup.subtree_control").write_text("hugetlb")
+    pages = [{"pageSize": "2MB", "limit": 0}]
+    CgroupV1("/tea", v1).apply({"hugepageLimits": pages, "pids": {"limit": 5}})
+    assert written == [("unified/tea/hugetlb.2MB.max", "0"), ("pids/tea/pids.max", "5")]
+    with pytest.raises(Unsupported, match="rdma.max: this host has no rdma controller"):
+        CgroupV1("/tea", v1).apply({"rdma": {"mlx5_1": {"hcaHandles": 1}}})
 
 
 def test_what_a_container_sees_of_it(v1: Hierarchies, tmp_path: Path) -> None:

@@ -52,6 +52,57 @@ def test_a_controller_that_is_not_handed_down_is_named(
     assert written == []
 
 
+def test_what_few_ask_for_is_handed_down_when_they_do(
+        v2: Hierarchies, written: list[tuple[str, str]], tmp_path: Path) -> None:
+    (tmp_path / "lab/tea").mkdir(parents=True)
+    for name, on in (("", "cpu"), ("lab", ""), ("lab/tea", None)):
+        (tmp_path / name / "cgroup.controllers").write_text("cpu hugetlb" if on != "" else "cpu")
+        if on is not None:
+            (tmp_path / name / "cgroup.subtree_control").write_text(on)
+    CgroupV2("/lab/tea", v2).apply({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]})
+    assert ("lab/tea/hugetlb.2MB.max", "0") in written
+    (tmp_path / "lab/tea/cgroup.controllers").write_text("cpu")
+    (tmp_path / "lab/cgroup.controllers").write_text("cpu hugetlb")
+    written.clear()
+    with pytest.raises(Unsupported, match="hugetlb controller is not handed down"):
+        CgroupV2("/lab/tea", v2).apply({"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]})
+    assert written == [("cgroup.subtree_control", "+hugetlb"),
+                       ("lab/cgroup.subtree_control", "+hugetlb")]
+
+
+def test_the_files_that_kernels_have(
+        v2: Hierarchies, written: list[tuple[str, str]], tmp_path: Path) -> None:
+    (tmp_path / "tea").mkdir()
+    (tmp_path / "tea/cgroup.controllers").write_text("io cpu memory")
+    group, asked = CgroupV2("/tea", v2), {"blockIO": {"weight": 500}}
+    group.apply(asked)
+    (tmp_path / "tea/io.bfq.weight").write_text("")
+    group.apply(asked)
+    assert written == [("tea/io.weight", "default 4950"), ("tea/io.bfq.weight", "500")]
+
+
+@pytest.mark.parametrize(("memory", "said"), [
+    ({"limit": 4096}, "memory limit 4096 <= usage 5000"),
+    ({"limit": 6000, "swap": 7000}, "memory+swap limit 7000 <= usage 7500"),
+    ({"limit": 8000, "swap": 9000}, None), ({"limit": -1}, None)])
+def test_a_limit_below_what_is_used(v2: Hierarchies, written: list[tuple[str, str]],
+                                    tmp_path: Path, memory: dict[str, int], said: str | None
+                                    ) -> None:
+    """checkBeforeUpdate: v2 would take the limit and kill."""
+    (tmp_path / "tea").mkdir()
+    for name, text in (("cgroup.controllers", "memory"), ("memory.current", "5000\n"),
+                       ("memory.swap.current", "2500\n")):
+        (tmp_path / "tea" / name).write_text(text)
+    group = CgroupV2("/tea", v2)
+    if said is None:
+        group.apply({"memory": {**memory, "checkBeforeUpdate": True}})
+        return
+    with pytest.raises(Conflict) as caught:
+        group.apply({"memory": {**memory, "checkBeforeUpdate": True}})
+    assert str(caught.value) == f"rejecting {said}" and written == []
+    group.apply({"memory": memory})
+
+
 def test_what_a_container_sees_of_it(v2: Hierarchies, tmp_path: Path) -> None:
     assert CgroupV2("/tea", v2).namespace_mounts() == [(str(tmp_path / "tea"), "")]
 

@@ -77,7 +77,7 @@ def test_links_without_an_end(root: int, tmp_path: Path) -> None:
 def test_next_to_nothing_lies_on_proc(root: int, tmp_path: Path, path: str, brings_proc: bool,
                                       fine: bool) -> None:
     """By name alone: the procfs itself is mounted later, or is not there at all."""
-    fd = places.target(root, path, False if "cpu" in path else True)
+    fd = places.target(root, path, "cpu" not in path)
     try:
         places.refuse_proc(root, fd, path, brings_proc)
         assert fine

@@ -1,4 +1,4 @@
-"""Limits on this host's own kernel: what was asked for is what the files say. v1 and hybrid hosts."""
+"""Limits on this host's own kernel, v1 or hybrid: what was asked for is what the files say."""
 
 from __future__ import annotations
 

@@ -203,3 +203,18 @@ class SecurityPane(Pane):
 
     def lines(self, view: View, host: Host, width: int, height: int) -> list[Line]:
         return lines(view, host, width, height, self.asked)
+
+    def nothing(self, width: int) -> list[Line]:
+        """Without a container: what root of the host may do, from which a container is made."""
+        found = self.snapshot.host.security
+        if found is None:
+            return super().nothing(width)
+        status = "/proc/self/status"
+        rows = [header((" set", 13), ("host", COLUMN))]
+        rows += [line(Span(f" {name:<12}", "name"),
+                      Span(_mask(found.set(name)), "strong", f"cap:{name}"),
+                      source=f"{status}  {word}", proof=f"grep {word} {status}")
+                 for name, word in SETS]
+        rows += _folded(" has", decode(found.effective) or ("nothing",), width, "text")
+        return [*rows, line(Span(" seccomp    ", "name"), Span(seccomp_word(found.seccomp), "text"),
+                            source=f"{status}  Seccomp", proof=f"grep Seccomp {status}")]

@@ -261,6 +261,16 @@ def test_security_names_the_sets_and_what_the_filter_answers(view, shown):
     assert "read → ✔ SCMP_ACT_ALLOW" in words(security.lines(view, shown.host, 80, 20, "read"))
 
 
+def test_security_without_a_container_is_the_hosts(shown):
+    pane = security.SecurityPane()
+    pane.snapshot = shown
+    rows = {row.text.split()[0]: row for row in pane.nothing(80) if row.text.split()}
+    assert "1ffffffffff  41" in rows["effective"].text and "SYS_ADMIN" in words(pane.nothing(80))
+    assert rows["effective"].source == "/proc/self/status  CapEff"
+    pane.snapshot = replace(shown, host=replace(shown.host, security=None))
+    assert pane.PROMISE[:30] in words(pane.nothing(80))
+
+
 @pytest.mark.parametrize("asked, said", [("zork", "no system call of"), ("socket x", "invalid")])
 def test_security_says_what_it_does_not_understand(view, shown, asked, said):
     assert said in words(security.lines(view, shown.host, 80, 20, asked))

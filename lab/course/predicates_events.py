@@ -35,14 +35,17 @@ def event(words: Words, context: Context) -> Result:
     wanted = [context.text(item) for item in words["event"]["sequence"]]
     since_ns = context.since_ns(words.get("since", "step"))
     happened = _last_life(context.world.events(since_ns), wanted)
-    times: list[int] = []
+    found: list[Event] = []
     for one in happened:
-        if len(times) < len(wanted) and _matches(wanted[len(times)], one):
-            times.append(int(one.get("timeNano", 0)))
+        if len(found) < len(wanted) and _matches(wanted[len(found)], one):
+            found.append(one)
+    times = [int(one.get("timeNano", 0)) for one in found]
     limit = words.get("within")
     in_time = not limit or not times or (times[-1] - times[0]) / 1e9 <= seconds(limit)
     names = {item.split()[1] for item in wanted}
-    seen = [_seen(one) for one in happened if actor(one).get("name") in names]
+    # Of what was met, what met it; else all that there was instead.
+    shown = found if len(found) == len(wanted) else happened
+    seen = [_seen(one) for one in shown if actor(one).get("name") in names]
     return Result(len(times) == len(wanted) and in_time, ", then ".join(wanted),
                   ", ".join(seen) or "nothing yet", "events.jsonl",
                   ", then ".join(told(item) for item in wanted))

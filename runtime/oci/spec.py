@@ -33,6 +33,7 @@ REFUSED = {
                 "memoryPolicy": "NUMA policies are not built: of version 1.3"},
     "$": dict.fromkeys(("solaris", "windows", "vm", "zos", "freebsd"), "this is Linux"),
 }
+MAX_ERRNO = 4095  # linux/err.h: what is above would be a pointer
 SELINUX, APPARMOR = "/sys/fs/selinux/enforce", "/sys/module/apparmor/parameters/enabled"
 # sysctls that are a namespace's own; every other one is the host's. runc's list.
 SYSCTLS = {"ipc": ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
@@ -282,6 +283,8 @@ def check_seccomp(profile: dict[str, Any]) -> None:
     for action, number, path in rules:
         if number is not None and action not in ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"):
             raise Invalid(f"{path}: {action} has no number to answer with")
+        if action == "SCMP_ACT_ERRNO" and (number or 0) > MAX_ERRNO:
+            raise Invalid(f"{path}: expected a number from 0 to {MAX_ERRNO}")
     if profile["defaultAction"] == "SCMP_ACT_NOTIFY":
         raise Invalid("$.linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default "
                       "action")

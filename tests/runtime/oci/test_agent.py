@@ -158,6 +158,16 @@ def test_calls_that_we_need_ourselves(bundle: Bundle, answering: Answering, seal
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("flags", [["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"],
+                                   ["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG"]])
+def test_flags_that_mean_something_else_with_a_listener(
+        bundle: Bundle, answering: Answering, flags: list[str]) -> None:
+    ask(bundle, answering.path, "mkdir", "mkdirat")
+    bundle.linux["seccomp"]["flags"] = flags
+    assert bundle.run("mkdir /tmp/no; mkdir /tmp/yes && echo made")[:2] == (0, "made\n")
+
+
+@pytest.mark.kernel
 def test_a_start_without_its_agent_fails_before_anything_is_made(
         bundle: Bundle, tmp_path: Path) -> None:
     ask(bundle, str(tmp_path / "nobody.sock"), "mkdir")

@@ -13,8 +13,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,15 @@ PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, PTRACE_SECCOMP_GET_FILTER = (
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.restype = ctypes.c_long
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+def needs_runc(test: Callable[..., None]) -> Any:
+    """Root, runc, and a busybox that runs anywhere."""
+    for missing, reason in ((not shutil.which("runc") or not Path("/bin/busybox").exists(),
+                             "needs runc and a static busybox"),
+                            (os.getuid() != 0, "needs root")):
+        test = pytest.mark.skipif(missing, reason=reason)(test)
+    return test
 
 
 def installed_filter(pid: int) -> bytes:
@@ -47,7 +57,7 @@ def installed_filter(pid: int) -> bytes:
         libc.ptrace(PTRACE_DETACH, pid, None, None)
 
 
-def write_bundle(bundle: Path) -> None:
+def write_bundle(bundle: Path, profile: dict[str, Any]) -> None:
     (bundle / "rootfs" / "bin").mkdir(parents=True)
     for folder in ("proc", "dev", "sys"):
         (bundle / "rootfs" / folder).mkdir()
@@ -59,7 +69,7 @@ def write_bundle(bundle: Path) -> None:
                     "args": ["/bin/busybox", "sleep", "60"],
                     "capabilities": {"bounding": ["CAP_SYS_CHROOT"]}},
         "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}],
-                  "seccomp": default_profile(["CAP_SYS_CHROOT"])},
+                  "seccomp": profile},
     }
     (bundle / "config.json").write_text(json.dumps(config))
 
@@ -77,14 +87,12 @@ def running_in_runc(bundle: Path) -> Iterator[int]:
         subprocess.run([*runc, "delete", "-f", name], check=True)
 
 
-@pytest.mark.skipif(not shutil.which("runc") or not Path("/bin/busybox").exists(),
-                    reason="needs runc and a static busybox")
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+@needs_runc
 def test_every_call_is_answered_as_under_runc(tmp_path: Path) -> None:
-    write_bundle(tmp_path)
+    profile = default_profile(["CAP_SYS_CHROOT"])
+    write_bundle(tmp_path, profile)
     with running_in_runc(tmp_path) as pid:
         theirs = instructions(installed_filter(pid))
-    profile = default_profile(["CAP_SYS_CHROOT"])
     ours = instructions(compile_profile(profile, os.uname().machine))
     assert len(ours) < len(theirs) / 3
     personality = numbers("x86_64")["personality"]
@@ -100,3 +108,64 @@ def test_every_call_is_answered_as_under_runc(tmp_path: Path) -> None:
     assert answer(ours, Call("x86_64", 0x40000000)) == 0x00050026
     assert answer(ours, Call("aarch64", 0)) == KILL_PROCESS
     assert answer(theirs, Call("aarch64", 0)) in (0, KILL_PROCESS)
+
+
+def rule(name: str, action: str = "SCMP_ACT_ERRNO", *args: tuple[Any, ...],
+         **more: Any) -> dict[str, Any]:
+    """rule("mincore", "SCMP_ACT_ERRNO", (0, "EQ", 5), errnoRet=7)"""
+    return {"names": [name], "action": action, **more, "args": [
+        {"index": index, "op": f"SCMP_CMP_{op}", "value": value,
+         "valueTwo": second[0] if second else 0} for index, op, value, *second in args]}
+
+
+HIGH = 0x5_0000_0007
+# Calls that neither runc nor the sleep in its container makes; each profile about one thing.
+PROFILES: dict[str, dict[str, Any]] = {
+    "each operator": {"syscalls": [
+        rule(name, "SCMP_ACT_ERRNO", (index, op, value), errnoRet=errno)
+        for errno, (name, index, op, value) in enumerate((
+            ("mincore", 0, "EQ", HIGH), ("kcmp", 1, "NE", HIGH), ("msync", 2, "LT", HIGH),
+            ("quotactl", 3, "LE", HIGH), ("personality", 0, "GE", HIGH), ("sysfs", 5, "GT", HIGH),
+            ("acct", 4, "EQ", 0), ("ustat", 0, "GT", 0), ("swapoff", 0, "LT", 1)), 40)]},
+    "masks": {"syscalls": [
+        rule("mincore", "SCMP_ACT_ERRNO", (0, "MASKED_EQ", 0xF, 0x5)),
+        rule("kcmp", "SCMP_ACT_ERRNO", (1, "MASKED_EQ", 0xF0_0000_00F0, 0x10_0000_0020)),
+        rule("msync", "SCMP_ACT_ERRNO", (2, "MASKED_EQ", 0, 0))]},
+    "several conditions": {"syscalls": [
+        rule("mincore", "SCMP_ACT_ERRNO", (0, "EQ", 5), (1, "GE", 7), (2, "NE", HIGH)),
+        # Of two rules that both hold, the specification does not say which: these cannot.
+        rule("kcmp", "SCMP_ACT_ERRNO", (0, "EQ", 5), errnoRet=1),
+        rule("kcmp", "SCMP_ACT_ERRNO", (0, "GT", 7), errnoRet=2),
+        rule("msync", "SCMP_ACT_ERRNO", (0, "EQ", 5), (0, "EQ", 7))]},
+    "each action": {"syscalls": [
+        rule("mincore", "SCMP_ACT_KILL"), rule("kcmp", "SCMP_ACT_KILL_PROCESS"),
+        rule("msync", "SCMP_ACT_KILL_THREAD"), rule("quotactl", "SCMP_ACT_TRAP"),
+        rule("acct", "SCMP_ACT_TRACE", errnoRet=9), rule("sysfs", "SCMP_ACT_LOG"),
+        rule("ustat", "SCMP_ACT_ERRNO"), rule("swapoff", "SCMP_ACT_ERRNO", errnoRet=4094)]},
+    "both architectures": {
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "syscalls": [rule("mincore", "SCMP_ACT_ERRNO", (0, "EQ", 5)), rule("mkdir", errnoRet=7)]},
+}
+
+
+@needs_runc
+@pytest.mark.parametrize("name", list(PROFILES))
+def test_rules_are_read_as_libseccomp_reads_them(tmp_path: Path, name: str) -> None:
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", **PROFILES[name]}
+    write_bundle(tmp_path, profile)
+    with running_in_runc(tmp_path) as pid:
+        theirs = instructions(installed_filter(pid))
+    ours = instructions(compile_profile(profile, os.uname().machine))
+    values = sorted({edge + step for edge in (0, 5, 7, HIGH, 0x10_0000_0020, 0x25, 1 << 32)
+                     for step in (-1, 0, 1) if edge + step >= 0} | {(1 << 64) - 1})
+    named = {each for entry in profile["syscalls"] for each in entry["names"]}
+    calls = [Call("x86_64", numbers("x86_64")[each], arguments)
+             for each in sorted(named) for value in values for other in (0, 5, 7, 9)
+             for arguments in ((value,) * 6, (value, other, other, value, other, value),
+                               (5, value, other, 0, value, other))]
+    if "architectures" in profile:
+        calls += [Call("x86", number, (value,)) for number in range(500) for value in (0, 5)]
+    calls += [Call("x86_64", number, ()) for number in range(450)]
+    differing = {call: (hex(answer(ours, call)), hex(answer(theirs, call)))
+                 for call in calls if answer(ours, call) != answer(theirs, call)}
+    assert not differing

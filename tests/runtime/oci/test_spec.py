@@ -171,6 +171,7 @@ RULE_MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"errnoRet": 1, "action": "SCMP_ACT_ALLOW"},
      "errnoRet: SCMP_ACT_ALLOW has no number to answer with"),
     ({"errnoRet": 65536}, "errnoRet: expected a number from 0 to 65535"),
+    ({"errnoRet": 4096}, "errnoRet: expected a number from 0 to 4095"),
     ({"names": ["read", "write"], "action": "SCMP_ACT_NOTIFY"},
      "names: SCMP_ACT_NOTIFY cannot be used for the write syscall"),
     ({"args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]},

@@ -11,7 +11,7 @@ import time
 
 from runtime.client import tables, units
 from runtime.client.options import BUILT, Command
-from runtime.errors import LabError
+from runtime.errors import LabError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def _samples(session: Session, given: Options, words: list[str]) -> dict[str, di
     for word, container in found:
         try:
             counters = engine.stats(container.id) if container.pid else {}
+        except Unsupported:
+            raise  # nothing counts here: zeros would be a lie
         except LabError:
             counters = {}  # it ended between the two looks: shown with nothing in use
         samples[word] = {"id": container.id, "name": container.name, "at": time.monotonic_ns(),

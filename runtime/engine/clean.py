@@ -56,6 +56,9 @@ def end_shims(places: Places) -> list[str]:
         state = store.read_state(container.directory)
         if repair.end_shim(state["ShimPid"], state["ShimStart"]):
             done.append(f"ended {container.name}, pid {state['Pid']}")
+        if places.rootless:  # it may have no group to be found by
+            repair.end_processes(cgroup.open_group(container.cgroup), state["Pid"],
+                                 state["PidStart"])
     for run in sorted(found):
         pid = connection.listener(run)
         if pid and repair.end_shim(pid, processes.start_ticks(pid)):

@@ -72,6 +72,11 @@ class Container:
     @property
     def cgroup(self) -> str:
         """The path of its control group, the same in every hierarchy."""
+        if self.places.rootless:
+            # Made where its starter's groups were, which may not be where ours are.
+            kept = store.read_state(self.directory).get("Cgroup")
+            if kept:
+                return str(kept)
         return f"{self.places.group}/{self.name}"
 
     @property

@@ -12,7 +12,7 @@ import time
 
 from runtime import documents
 from runtime.engine import events, names, resources, signals, spec, store
-from runtime.errors import Denied, Invalid, KernelError, NotFound, Unsupported
+from runtime.errors import Invalid, KernelError, NotFound, Unsupported
 from runtime.shim import removal
 from runtime.shim.logs import rfc3339
 
@@ -37,7 +37,7 @@ LATER = ("CgroupParent", "CpuRealtimePeriod", "CpuRealtimeRuntime", "DeviceCgrou
 def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
     """Make the container. Returns its id."""
     places = engine.places
-    need_root()
+    may_run()
     reference = body.get("Image") or ""
     if not reference:
         raise Invalid("Config cannot be empty in order to create a container")
@@ -65,11 +65,17 @@ def create(engine: Engine, name: str | None, body: dict[str, Any]) -> str:
     return ident
 
 
-def need_root() -> None:
-    """Said once and first: without root the host refuses at some point in the middle."""
+def may_run() -> None:
+    """Raises Denied, first of all, where a user without root can run nothing."""
     if os.geteuid() != 0:
-        raise Denied(f"containers need root here, and you are uid {os.geteuid()}",
-                     "with sudo they run; lesson list, lesson show and doctor work without")
+        rootless().check_host()
+
+
+def rootless() -> Any:
+    """The module that knows of users without root; root does not need it."""
+    from runtime.engine import rootless as module
+
+    return module
 
 
 def describe_wish(ident: str, image: Image, body: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +149,8 @@ def check(config: dict[str, Any]) -> None:
     if host.get("ContainerLab"):
         ablation().check(wanted, host)
     check_built(host)
+    if os.geteuid() != 0:
+        rootless().check(host)
 
 
 def check_built(host: dict[str, Any]) -> None:
@@ -176,6 +184,8 @@ def fill(directory: str, config: dict[str, Any], image: Image, group: str) -> No
         make_source(spec.parse_bind(text)[0])
     bundle = spec.make(config, directory, image.layers)
     bundle["linux"]["cgroupsPath"] = group
+    if os.geteuid() != 0:
+        rootless().fit(bundle, config["HostConfig"])
     if config["HostConfig"].get("Runtime"):
         # Nothing in it is younger, and crun 1.8 takes no other.
         bundle["ociVersion"] = "1.0.2"

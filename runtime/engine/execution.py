@@ -46,7 +46,8 @@ def exec_(engine: Engine, container: Container, body: dict[str, Any]) -> Attachm
 
 def process(container: Container, body: dict[str, Any]) -> dict[str, Any]:
     """config.json's process: the container's own, with what the body says otherwise."""
-    made: dict[str, Any] = dict(documents.read(f"{container.directory}/config.json")["process"])
+    bundle = documents.read(f"{container.directory}/config.json")
+    made: dict[str, Any] = dict(bundle["process"])
     made["args"] = list(body["Cmd"])
     made["terminal"] = bool(body.get("Tty"))
     made["cwd"] = body.get("WorkingDir") or made["cwd"]
@@ -61,6 +62,10 @@ def process(container: Container, body: dict[str, Any]) -> dict[str, Any]:
         # Its own files as they are now, with what is mounted over them.
         read = users.reader([f"/proc/{container.pid}/root"])
         made["user"] = users.resolve(body["User"], [], read)
+        if container.places.rootless:
+            from runtime.engine import rootless
+
+            made["user"] = rootless.fit_user(made["user"], bundle["linux"], [])
     if body.get("Privileged"):
         rights = list(defaults.ALL_CAPABILITIES)
         made["capabilities"] = {"bounding": rights, "effective": rights, "permitted": rights}

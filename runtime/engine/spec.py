@@ -231,13 +231,15 @@ def host_devices() -> list[dict[str, Any]]:
     return made
 
 
-def root_mounts(directory: str, layers: list[str], disposable: bool) -> list[dict[str, Any]]:
+def root_mounts(directory: str, layers: list[str], disposable: bool,
+                rootless: bool = False) -> list[dict[str, Any]]:
     """The overlay that is the container's root: the image's layers below, its own on top.
 
     overlayfs looks from left to right, so the topmost layer comes first. `disposable` (--rm) is
     mounted volatile: without it the last unmount syncs the whole file system that holds the upper
     directory, which is most of the time a short container takes. A volatile upper must not be used
-    again, and here never is.
+    again, and here never is. `rootless`: root of a user namespace may not set trusted.* attributes,
+    so overlayfs keeps its notes in user.* ones.
     """
     for layer in layers:
         if ":" in layer or "," in layer:
@@ -247,6 +249,8 @@ def root_mounts(directory: str, layers: list[str], disposable: bool) -> list[dic
                f"workdir={directory}/work"]
     if disposable:
         options.append("volatile")
+    if rootless:
+        options.append("userxattr")
     if len(",".join(options)) > 4000:
         raise Unsupported(f"mount {len(layers)} layers: their paths are longer than a page")
     return [{"type": "overlay", "source": "overlay", "options": options}]

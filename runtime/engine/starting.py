@@ -5,6 +5,7 @@ Runs in the engine, under the container's lock. The program runs when this retur
 
 from __future__ import annotations
 
+import errno
 import os
 
 from runtime.engine import connection, creation, events, ledger, spec, store
@@ -28,7 +29,7 @@ CHAIN = (f"{TASK}OCI runtime create failed: unable to start container process: e
 
 def start(engine: Engine, container: Container, gate: str | None) -> None:
     """Get it a shim, and wait until its program runs. Raises why it does not."""
-    creation.need_root()
+    creation.may_run()
     attachment, report = engine.waiting.pop(container.id, (None, None))
     if attachment is not None and attachment.closed:  # attached, and thought better of it
         connection.discard(attachment, report)
@@ -81,10 +82,18 @@ def request(engine: Engine, container: Container, gate: str | None,
     """What the shim has to know."""
     config, host = container.config, container.config["HostConfig"]
     disposable = bool(host.get("AutoRemove"))
+    more = {}
+    if container.places.rootless:
+        from runtime.engine import rootless
+
+        rootless.check_limits(host)  # asked for in a session that may have had more
+        more = rootless.group_request()
     return {
+        **more,
         "id": container.id, "directory": container.directory, "run": container.run,
         "cgroup": container.cgroup, "cache": f"{engine.root}/cache",
-        "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable),
+        "root_mounts": spec.root_mounts(container.directory, config["Layers"], disposable,
+                                        container.places.rootless),
         "log": container.log_path, "events": f"{engine.root}/events.jsonl",
         "ledger": f"{engine.root}/ledger.jsonl", "attributes": events.attributes(config),
         "without": without(host), "gate": gate, "attach": attached,
@@ -129,6 +138,10 @@ def failed(container: Container, error: LabError | OSError) -> LabError:
     if isinstance(error, OSError):
         if not isinstance(error, KernelError):
             error = KernelError("start the shim", error.errno or 0, error.filename or "")
+        if error.errno == errno.EPERM and container.places.rootless:
+            from runtime.engine import rootless
+
+            error.hint = rootless.hint() or error.hint
         said = LabError(f"{CHAIN}{error}")
     else:
         # Another runtime speaks for itself.

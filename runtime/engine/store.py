@@ -28,14 +28,29 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 LIVE = ("running", "paused", "restarting")
 
 
-class Places:
-    """The directories of one lab. Two roots share nothing, not even control groups."""
+def default_root() -> str:
+    """The state directory when none is named; a user without root has one of his own.
 
-    __slots__ = ("root", "run", "group")
+    Source: XDG Base Directory Specification, $XDG_DATA_HOME.
+    """
+    if os.geteuid() == 0:
+        return DEFAULT_ROOT
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return f"{os.path.realpath(home)}/container-lab"
+
+
+class Places:
+    """The directories of one lab. Two roots share nothing, not even control groups.
+
+    `rootless`: of a user without root; his group is below one that is his (cgroup/delegation.py).
+    """
+
+    __slots__ = ("root", "run", "group", "rootless")
 
     def __init__(self, root: str | None = None) -> None:
-        root = root or os.environ.get("CONTAINER_LAB_ROOT") or DEFAULT_ROOT
+        root = root or os.environ.get("CONTAINER_LAB_ROOT") or default_root()
         self.root = os.path.abspath(root)
+        self.rootless = os.geteuid() != 0
         if self.root == DEFAULT_ROOT:
             self.run, self.group = DEFAULT_RUN, "/container-lab"
         else:
@@ -43,6 +58,10 @@ class Places:
             self.root = os.path.realpath(self.root)
             self.run = f"{self.root}/run"
             self.group = f"/container-lab-{documents.digest(self.root.encode())[:8]}"
+        if self.rootless:
+            from runtime.engine import rootless
+
+            rootless.place(self, self.root == default_root())
 
     def container(self, ident: str) -> str:
         """The directory of a container, which is also its OCI bundle."""
@@ -55,7 +74,7 @@ class Places:
                 os.makedirs(f"{self.root}/{name}", 0o711, exist_ok=True)
         except OSError as error:
             raise KernelError("make the state directory", error.errno or 0, self.root,
-                              "run as root, or choose another with --root DIR") from None
+                              "choose another with --root DIR") from None
 
 
 def first_state() -> dict[str, Any]:

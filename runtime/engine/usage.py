@@ -11,7 +11,7 @@ import time
 
 from runtime.cgroup import cgroup, stats as files
 from runtime.engine import store
-from runtime.errors import Conflict, Invalid, LabError
+from runtime.errors import Conflict, Invalid, LabError, Unsupported
 from runtime.shim.logs import rfc3339
 
 TYPE_CHECKING = False
@@ -32,6 +32,10 @@ def stats(container: Container) -> dict[str, Any]:
     if container.status not in store.LIVE:
         return document
     path = container.cgroup
+    if container.places.rootless and not cgroup.open_group(path).exists():
+        raise Unsupported(f"stats of {container.name}: it has no control group of its own, and "
+                          "nothing else counts what it uses",
+                          "container-lab doctor says how to get one")
     cpu, memory = numbers(path, "cpu.stat"), numbers(path, "memory.stat")
     limit = number(path, "memory.max")
     pids, most = number(path, "pids.current"), number(path, "pids.max")
@@ -109,6 +113,26 @@ def network_bytes(pid: int) -> dict[str, dict[str, int]]:
     return found
 
 
+def processes(container: Container) -> list[int]:
+    """Its pids by its group; without one, all that are in the PID namespace of its first."""
+    group = cgroup.open_group(container.cgroup)
+    if not container.places.rootless or group.exists():
+        return group.processes()
+    found, own = [], namespace(container.pid)
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and namespace(int(name)) == own:
+            found.append(int(name))
+    return found if own else []
+
+
+def namespace(pid: int) -> str:
+    """The PID namespace of a process; "" of one that is gone, or is not ours to see."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
+
+
 def top(container: Container, arguments: list[str]) -> dict[str, Any]:
     """The host's ps, and of its lines those whose pid is in the container's group."""
     import subprocess
@@ -116,7 +140,7 @@ def top(container: Container, arguments: list[str]) -> dict[str, Any]:
     status = container.status
     if status not in store.LIVE:
         raise Conflict(f"container {container.id} is not running")
-    inside = set(map(str, cgroup.open_group(container.cgroup).processes()))
+    inside = set(map(str, processes(container)))
     command = ["ps", *(arguments or ["-ef"])]
     # With COLUMNS, as an interactive shell may export it, ps would cut the lines.
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}

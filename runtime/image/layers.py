@@ -8,8 +8,9 @@ cannot stay inside is refused with its name. Where tar and overlayfs differ:
     .wh.tea           →  tea, a character device 0:0     "the lower tea is gone"
     .wh..wh..opq      →  trusted.overlay.opaque=y on its folder    "nothing of the lower folder"
 
-Without root there are no owners and no devices: all files are the caller's, who is root inside his
-user namespace, and overlayfs reads user.overlay.* there.
+Without root overlayfs reads user.overlay.* instead. A user with subordinate ids unpacks as root of
+a user namespace that has them (`unpack`), so that owners are what his containers make of them;
+without, all files are his own, who is root in there. Devices only root can make.
 Sources: image-spec layer.md (whiteouts), Documentation/filesystems/overlayfs.rst, tar(5).
 """
 
@@ -35,9 +36,24 @@ from runtime.image.archive import (
     split,
 )
 from runtime.image.store import FULL
+from runtime.kernel import subids, unshared
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+
+
+def unpack(path: str, folder: str) -> tuple[str, int]:
+    """Unpack the archive at a path into an empty folder, with its owners as far as we may."""
+    if os.geteuid() == 0 or len(subids.maps(os.geteuid(), os.getegid())[0]) == 1:
+        return extract_file(path, folder)
+    diff_id, size = unshared.call("runtime.image.layers:extract_file", path, folder)
+    return str(diff_id), int(size)
+
+
+def extract_file(path: str, folder: str) -> tuple[str, int]:
+    """`extract` of a file by its path."""
+    with open(path, "rb") as file:
+        return extract(file, folder)
 
 
 def extract(file: BinaryIO, folder: str) -> tuple[str, int]:
@@ -78,6 +94,8 @@ class Unpacking:
     def __init__(self, root: str) -> None:
         self.root = root
         self.as_root = os.geteuid() == 0
+        # trusted.* is for root of the host; root of a user namespace has user.*, as its overlay.
+        self.space = "trusted" if self.as_root and subids.is_whole() else "user"
         self.size = 0
         self.times: dict[str, int] = {}
 
@@ -160,8 +178,7 @@ class Unpacking:
             self._make_opaque(path)
 
     def _make_opaque(self, folder: str) -> None:
-        space = "trusted" if self.as_root else "user"
-        os.setxattr(folder, f"{space}.overlay.opaque", b"y")
+        os.setxattr(folder, f"{self.space}.overlay.opaque", b"y")
 
     def _make_room(self, path: str, for_folder: bool) -> bool:
         """Take away what an earlier member left there; True if that was a whiteout."""
@@ -246,6 +263,8 @@ def _write(path: str, content: BinaryIO, size: int) -> int:
 def _hint(error: OSError) -> str:
     if error.errno == errno.EPERM:
         return "device nodes and owners need root"
+    if error.errno == errno.EINVAL and os.geteuid() == 0 and not subids.is_whole():
+        return "its owner has no number among your subordinate ids"
     if error.errno in FULL:
         return "free some space, or choose another place with --root DIR; nothing was left behind"
     return ""

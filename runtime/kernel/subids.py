@@ -105,6 +105,11 @@ def have_written(pid: int, kind: str, wanted: Map) -> None:
         os.close(null)
 
 
+def is_whole() -> bool:
+    """Are we in the host's own user namespace, where every id is itself?"""
+    return (files.read("/proc/self/uid_map") or "").split() == ["0", "0", "4294967295"]
+
+
 def covers(wanted: Map, ident: int) -> bool:
     """Is the id inside one that the map has?"""
     return any(inside <= ident < inside + count for inside, _, count in wanted)

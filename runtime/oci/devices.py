@@ -143,11 +143,23 @@ def is_node(fd: int, entry: dict[str, Any]) -> bool:
                                                                entry.get("minor") or 0)
 
 
+def stands(folder: int, name: str) -> bool:
+    """Is a device there? Opening one, as an empty file is, could set it off."""
+    try:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
 def bind_node(folder: int, above: str, name: str, entry: dict[str, Any]) -> None:
     """The host's node over an empty file, both by descriptor."""
     if entry["type"] == "p":
         devices.mknod(files.Opened(folder, above, name), "p", 0, 0,
                       entry.get("fileMode") or DEFAULT_MODE)
+        return
+    if stands(folder, name):
+        look(folder, name, entry)  # bound a moment ago, as one that every container has
         return
     files.make_file_at(folder, name)
     source = os.open(entry["path"], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)

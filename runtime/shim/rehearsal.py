@@ -48,7 +48,6 @@ def rehearse() -> None:
     """Read, judge and plan a bundle that nobody will start."""
     plan = Plan("/", documents.parse(documents.encode(BUNDLE)))
     plan.clone_flags()
-    plan.joined_namespaces()
     documents.digest(documents.encode(plan.spec["linux"]["seccomp"]).encode())
     group = cgroup.open_group("/container-lab")
     if group.version == 1:

@@ -19,8 +19,20 @@ DEEPEST = 64
 def remove_tree(path: str) -> None:
     """Delete a directory and all below it. What is gone already is fine. Raises OSError.
 
-    Two may do it at once: the shim of a container with --rm, and `rm -f`.
+    Two may do it at once: the shim of a container with --rm, and `rm -f`. Without root, what
+    belongs to subordinate ids is removed by root of a user namespace that has them.
     """
+    try:
+        _remove_tree(path)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+        from runtime.kernel import unshared
+
+        unshared.call("runtime.shim.removal:remove_tree", path)
+
+
+def _remove_tree(path: str) -> None:
     try:
         device = os.lstat(path).st_dev
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -57,10 +69,8 @@ def _empty(fd: int, top: int, device: int, depth: int) -> bool:
 
 def _empty_below(fd: int, name: str, top: int, device: int, depth: int) -> bool:
     """Delete one directory in an open one. Raises OSError for a mount point."""
-    # overlayfs makes work/work without any mode bits; root opens it all the same.
     try:
-        inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC,
-                        dir_fd=fd)
+        inner = _open_below(fd, name)
     except FileNotFoundError:
         return False
     try:
@@ -71,6 +81,24 @@ def _empty_below(fd: int, name: str, top: int, device: int, depth: int) -> bool:
         os.close(inner)
     _gone(os.rmdir, name, fd)
     return again
+
+
+def _open_below(fd: int, name: str) -> int:
+    """A directory in an open one. overlayfs makes work/work without any mode bits.
+
+    Root opens it all the same; a user gives himself leave first, by descriptor, for chmod(2) would
+    follow a link that somebody has put there.
+    """
+    how = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, os.O_RDONLY | how, dir_fd=fd)
+    except PermissionError:
+        place = os.open(name, os.O_PATH | how, dir_fd=fd)
+        try:
+            os.chmod(f"/proc/self/fd/{place}", 0o700)
+            return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        finally:
+            os.close(place)
 
 
 def _gone(remove: Callable[..., None], name: str, fd: int | None = None, goal: str = "",

@@ -32,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.create import Init
     from runtime.oci.exec import Process
 
@@ -87,7 +88,7 @@ class Shim:
         self.report = Client(report)
         self.clients: list[Client] = []
         self.waiting: list[Client] = []  # who want to be told of the end, and of nothing else
-        self.group = cgroup.open_group(request["cgroup"])
+        self.group = self.open_group()
         self.evidence = Evidence(os.path.join(self.directory, "evidence.jsonl"), request["cgroup"])
         self.records = Records(request, self.evidence)
         self.log: Log | None = None
@@ -105,10 +106,21 @@ class Shim:
             "ShimStart": processes.start_ticks(os.getpid()), "StartedAt": "", "FinishedAt": "",
             "ExitCode": 0, "OOMKilled": False, "Error": "", "Signal": 0,
         }
+        if "controllers" in request:
+            self.state["Cgroup"] = request["cgroup"]
         self.runtime = runtimes.choose(self)
         self.init: runtimes.Init
         self.oom: int | None = None
         self.listener: _socket.socket | None = None
+
+    def open_group(self) -> Cgroup:
+        """The container's group; a user without root has no more of it than was given to him."""
+        if "controllers" not in self.request:
+            return cgroup.open_group(self.request["cgroup"])
+        from runtime.cgroup import delegation
+
+        return delegation.open_group(self.request["cgroup"], self.request["controllers"],
+                                     self.request["unified"])
 
     # ---------------------------------------------------------------- the start
 
@@ -266,9 +278,10 @@ class Shim:
         for streams in self.all_streams():
             streams.handle(ready)
         news = [arrival for arrival in self.arriving if arrival.fd in ready]
+        # Both before anything is closed: a descriptor opened then may have the number of one here.
+        ended = [each for each in self.execs if each[0].pidfd in ready]
         for arrival in news:
             execs.go_on(self, arrival)
-        ended = [each for each in self.execs if each[0].pidfd in ready]
         for process, streams in ended:
             execs.end(self, process, streams)
         if news or ended or self.children in ready:

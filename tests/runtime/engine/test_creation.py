@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime.engine import creation
-from runtime.errors import Invalid, LabError, NotFound, Unsupported
+from runtime.engine import creation, rootless
+from runtime.errors import Denied, Invalid, LabError, NotFound, Unsupported
 
 IMAGE = SimpleNamespace(id="sha256:" + "4f" * 32, layers=["/nowhere/l1"], config={"Config": {
     "Cmd": ["sh"], "Entrypoint": ["init"], "Env": ["A=1", "B=2"], "WorkingDir": "/home",
@@ -144,7 +144,8 @@ def test_the_callers_umask_is_not_the_roots(run):
 
 
 @pytest.mark.kernel
-def test_without_root(engine, monkeypatch):
+def test_without_root_where_the_host_forbids_it(engine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LabError, match="containers need root here, and you are uid 1000"):
+    monkeypatch.setattr(rootless, "setting", {"user/max_user_namespaces": 0}.get)
+    with pytest.raises(Denied, match="user.max_user_namespaces is 0 .sudo sysctl -w"):
         engine.create("tea", {"Image": "lab/base", "Cmd": ["true"]})

@@ -40,7 +40,7 @@ def test_one_lab_by_whatever_way(tmp_path):
 
 def test_a_root_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(KernelError, match="make the state directory .*/file: .* choose another"):
+    with pytest.raises(KernelError, match="make the state directory .*/file: .*choose another"):
         Places(f"{tmp_path}/file").make()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 
 from runtime.errors import Denied, KernelError
 from runtime.kernel import foreign
@@ -35,6 +34,15 @@ class open_how(foreign.Structure):  # noqa: N801  (struct open_how of linux/open
     _fields_ = [(name, foreign.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
+class statfs(foreign.Structure):  # noqa: N801  (struct statfs of asm-generic/statfs.h, 120 bytes)
+    _fields_ = [("f_type", foreign.c_long), *((f"rest{n}", foreign.c_long) for n in range(15))]
+    f_type: int
+
+
+# One is enough: what is asked for is read at once.
+STATFS = statfs()
+
+
 def open_in_root(root_fd: int, path: str, flags: int) -> int:
     """Open path as if root_fd were "/": no link, absolute or with .., leads out. openat2(2)
 
@@ -56,9 +64,8 @@ def open_resolved(folder_fd: int, path: str, flags: int, resolve: int) -> int:
 
 def file_system(fd: int) -> int:
     """Which kind of file system an open file is on: PROC_SUPER_MAGIC. fstatfs(2)"""
-    found = foreign.buffer(256)
-    check(libc.fstatfs(fd, found), "fstatfs", str(fd))
-    return int.from_bytes(found.raw[:8], sys.byteorder)
+    check(libc.fstatfs(fd, foreign.byref(STATFS)), "fstatfs", str(fd))
+    return STATFS.f_type
 
 
 class Shown(str):

@@ -94,9 +94,14 @@ def _block(kind: str, text: str, width: int, indent: str) -> list[Line]:
 
 
 def code(text: str, width: int, indent: str) -> list[Line]:
-    """A line to type, in as many rows as it takes; the last row knows the whole of it."""
+    """A line to type, in as many rows as it takes; the last row knows the whole of it.
+
+    Its own indent stays: a profile in JSON is read by it.
+    """
+    bare = text.lstrip(" ")
+    indent += " " * (len(text) - len(bare))
     rows, room = [indent], width - 1
-    for word in text.split(" "):
+    for word in bare.split(" "):
         if cell_len(rows[-1]) + cell_len(word) + 1 > room and rows[-1].strip():
             rows.append(f"{indent}  ")
         rows[-1] += word if rows[-1].endswith("  ") and not rows[-1].strip() else f" {word}"

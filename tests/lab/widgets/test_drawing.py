@@ -40,6 +40,13 @@ def test_a_spark_is_as_wide_as_it_is_told():
     assert sum(len(span.text) for span in spark([], 20)) == 20
 
 
+def test_code_keeps_its_own_indent():
+    rows = [row.text for row in prose('So:\n\n    {\n      "a": [\n        1 ]\n    }\n', 40)]
+    assert rows[2:] == ["   {", '     "a": [', "       1 ]", "   }"]
+    long = [row.text for row in prose("    one \\\n      two three four five six seven", 24)]
+    assert long == ["   one \\", "     two three four", "       five six seven"]
+
+
 def test_prose_wraps_and_tells_code_from_words():
     rows = prose("Give it `$limit`, and **let** it run:\n\n    docker run x\n\n- one\n- two", 24)
     texts = [row.text for row in rows]

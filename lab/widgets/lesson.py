@@ -296,11 +296,17 @@ class LessonPanel(LiveTable):
             self.scroll_to_part(part)
 
     def scroll_to_part(self, part: str) -> None:
-        """Bring the part that is new into sight; from the checks on when all of that fits."""
+        """Bring the part that is new into sight; from the checks on when all of that fits.
+
+        What the line printed stays in sight above the card that speaks of it, if both have room.
+        """
         height, last = max(1, self.size.height), len(self.rows)
         starts = {row.spans[0].key: number for number, row in enumerate(self.rows) if row.spans}
         first = starts.get("check:0", last)
-        self.top = first if last - first <= height else starts.get(part, first)
+        printed, found = starts.get("output", last), starts.get(part, first)
+        if part == "card" and 0 < found - printed <= height - 4:
+            found = printed
+        self.top = first if last - first <= height else found
         self._clamp()
         self.refresh()
 

@@ -4,10 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+V2 := tests/runtime/cgroup
 STAMP := $(VENV)/installed
 TESTED := $(VENV)/installed-tests
 
-.PHONY: lab install test test-plain check bench bench-tui screenshots clean
+.PHONY: lab install test test-v2 test-v2-all test-plain check bench bench-tui screenshots clean
 
 lab: $(STAMP)
 	@$(BIN)/container-lab
@@ -20,7 +21,7 @@ $(VENV)/bin/python3:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "container-lab: make a virtual environment: apt install python3-venv"; rm -rf $(VENV); exit 1; }
 
-$(STAMP): pyproject.toml assets/bin/container-lab | $(VENV)/bin/python3
+$(STAMP): pyproject.toml assets/bin/container-lab assets/bin/container-lab-oci | $(VENV)/bin/python3
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
@@ -30,7 +31,23 @@ $(TESTED): $(STAMP)
 
 test: $(TESTED)
 	@assets/ci/peers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not v2' $(ARGS)
+	@$(MAKE) --no-print-directory test-v2
+
+# The same runtime on a pure cgroup v2, in a machine of QEMU's; the tests inside are some thirty times
+# slower than outside, so only those that can tell the two generations apart.
+MACHINE := $(BIN)/container-lab vm
+INSIDE := $(BIN)/python -m pytest -p no:cacheprovider --timeout 900
+
+test-v2: $(TESTED)
+	@if assets/ci/machine; then \
+	  $(BIN)/python -m pytest -m v2 && \
+	  $(MACHINE) -- $(INSIDE) $(V2); \
+	fi
+
+test-v2-all: $(TESTED)
+	@assets/ci/machine
+	$(MACHINE) --memory 4G -- $(INSIDE) -m 'kernel or lesson' tests
 
 # What needs no root and no kernel of one's own: for a first look on any machine.
 test-plain: $(TESTED)

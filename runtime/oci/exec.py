@@ -18,9 +18,10 @@ import os
 from runtime.errors import Conflict
 from runtime.kernel import namespaces, processes
 from runtime.kernel.namespaces import KINDS
-from runtime.oci import identity, program, sync, terminal
-from runtime.oci.init import Teller, install_filter, move_stdio, tell_failure
+from runtime.oci import identity, program, seccomp, sync, terminal
+from runtime.oci.init import move_stdio
 from runtime.oci.rootfs import enter_by_chroot
+from runtime.oci.teller import Teller, tell_failure
 from runtime.trace.operation import observe, phase
 
 TYPE_CHECKING = False
@@ -282,7 +283,7 @@ def become_program(order: Order, path: str, environment: dict[str, str], master:
         program.set_labels(process)
         # As in init: a filter without no_new_privs needs the capabilities that are dropped.
         if order.filter and not sealed:
-            install_filter(order.filter, order.flags, order.agent)
+            seccomp.install(order.filter, order.flags, order.agent)
         identity.drop(process)
         processes.close_range_on_exec(3 + order.passed_on)
     sync.send(sock, {"ready": {"path": path}}, master)
@@ -292,7 +293,7 @@ def become_program(order: Order, path: str, environment: dict[str, str], master:
     with phase("exec"):
         program.set_last_rlimits(process)
         if order.filter and sealed:
-            install_filter(order.filter, order.flags, order.agent)
+            seccomp.install(order.filter, order.flags, order.agent)
         if "attempts" in process:
             from runtime.oci import attempts
 

@@ -2,7 +2,7 @@
 
 runc and crun hand `linux.seccomp` to libseccomp at every start (3 to 15 ms for Docker's profile);
 we compile a profile once and keep the bytes, so a start only reads them. Runs in the process that
-starts the container, on the start path; installing the filter is `kernel`'s. In the cache:
+starts the container, on the start path, and in init, which installs it. In the cache:
     <cache>/seccomp-<64 hex of profile, machine, EDITION>.bpf = program + its sha256 in 64 digits
 A damaged file is noticed by that, and made anew. "Unconfined" is no profile, and never gets here.
 Sources: seccomp(2), OCI runtime-spec config-linux.md, the compiler beside this file.
@@ -14,10 +14,13 @@ import os
 
 from runtime import documents
 from runtime.errors import Invalid
+from runtime.kernel import seccomp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from runtime.oci.agent import Agent
 
 # Raised whenever the compiler would make another program of the same profile, its tables included.
 EDITION = 1
@@ -65,6 +68,16 @@ def filter_flags(profile: dict[str, Any]) -> int:
                           f"known: {', '.join(FLAGS)}")
         flags |= FLAGS[name]
     return flags
+
+
+def install(program: bytes, flags: int, agent: Agent | None) -> None:
+    """Put the filter in place, and where it asks somebody, its other end in that one's hands."""
+    if agent is None:
+        seccomp.set_filter(program, flags)
+        return
+    from runtime.oci import agent as agents  # imported by who connected to it
+
+    agents.install(program, flags, agent)
 
 
 def _read(path: str) -> bytes | None:

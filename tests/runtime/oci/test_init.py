@@ -17,8 +17,9 @@ import pytest
 
 import runtime.kernel
 from runtime.errors import Denied, KernelError, LabError
-from runtime.oci import identity, init, program, sync
+from runtime.oci import identity, init, program, sync, teller
 from runtime.oci.plan import Plan
+from runtime.oci.teller import Teller
 from runtime.trace.operation import observe, operation, set_phase
 from runtime.trace.recorder import Recorder
 from tests.runtime.oci.bundles import config
@@ -83,7 +84,7 @@ def story(spec: dict[str, Any], told: Recorder, tmp_path: Path, filter_: bytes =
     plan = Plan(str(tmp_path), spec)
     plan.filter = filter_
     with pytest.raises(Ended):
-        init.become_container(plan, FakeGroup(), [], None, init.Teller(None))  # type: ignore
+        init.become_container(plan, FakeGroup(), [], None, Teller(None))  # type: ignore
     return [each.name for each in told.operations]
 
 
@@ -161,13 +162,13 @@ def test_a_joined_network_is_not_brought_up_and_a_hosts_name_not_set(
 def test_what_goes_wrong_travels_as_data(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(sync, "send", lambda sock, message, fd=None: sent.append(message))
-    teller = init.Teller(None)  # type: ignore[arg-type]
-    init.tell_failure(None, Denied("no"), teller)  # type: ignore[arg-type]
-    init.tell_failure(None, KernelError("mount", 1, "/x"), teller)  # type: ignore[arg-type]
+    own = Teller(None)
+    teller.tell_failure(None, Denied("no"), own)  # type: ignore[arg-type]
+    teller.tell_failure(None, KernelError("mount", 1, "/x"), own)  # type: ignore[arg-type]
     try:
         {}["missing"]
     except KeyError as error:
-        init.tell_failure(None, error, teller)  # type: ignore[arg-type]
+        teller.tell_failure(None, error, own)  # type: ignore[arg-type]
     kinds = [each["error"]["kind"] for each in sent]
     assert kinds == ["Denied", "KernelError", LabError.__name__]
     assert "KeyError" in sent[2]["error"]["message"]

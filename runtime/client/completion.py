@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from runtime.client import commands, overview
 from runtime.client.options import ClientError, Command
+from runtime.engine.ablation import PARTS
 from runtime.errors import LabError
 
 TYPE_CHECKING = False
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 SIGNALS = ("HUP", "INT", "KILL", "QUIT", "STOP", "TERM", "USR1", "USR2")
 VALUES = {"network": ("none", "host"), "signal": SIGNALS, "stop-signal": SIGNALS,
           "pull": ("missing", "never"), "attach": ("stdin", "stdout", "stderr"),
-          "type": ("container", "image"), "security-opt": ("no-new-privileges", "seccomp=")}
+          "type": ("container", "image"), "security-opt": ("no-new-privileges", "seccomp="),
+          "without": tuple(PARTS)}
 # Which containers a command can be about; all, if it is not here.
 STATES = {"start": ("created", "exited"), "unpause": ("paused",),
           **dict.fromkeys(("exec", "stop", "kill", "pause", "attach", "top", "stats",

@@ -16,6 +16,7 @@ import pytest
     (["container", "pr"], ["prune"]),
     (["run", "--me"], ["--memory", "--memory-reservation", "--memory-swap", "--memory-swappiness"]),
     (["run", "--network", ""], ["none", "host"]),
+    (["run", "--without", "p"], ["pid", "pivot"]), (["probe", ""], ["second"]),
     (["run", "la"], ["lab/base"]),
     (["stop", ""], ["second"]),
     (["start", ""], ["first"]),

@@ -156,6 +156,7 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     made: Cgroup | None = None
     try:
         load_filter(plan, cache)
+        program.import_ahead(plan.process)
         if plan.joins():
             from runtime.oci import namespaces as joined
 

@@ -174,6 +174,7 @@ def join_and_fork(order: Order, sock: _socket.socket) -> None:
         observe(None)  # whoever watches our parent has a connection to it, and not to us
         gate = open_gate(order.gate)
         hold_at(order.gate, teller)
+        program.import_ahead(process)
         # Outside the group still: CPUs to begin on, so that to enter disturbs no others.
         program.set_affinity(process, "initial")
         joins, birth = order.group.open_joins(), order.group.birth_fd()

@@ -12,7 +12,7 @@ import os
 import stat
 
 from runtime.errors import Denied, NotFound
-from runtime.kernel import files, limits, processes, scheduling
+from runtime.kernel import files, limits, processes
 from runtime.oci.places import target
 from runtime.oci.spec import cpus
 
@@ -88,15 +88,22 @@ def set_oom_score(process: dict[str, Any], pid: int | str = "self") -> None:
         files.write_control(f"/proc/{pid}/oom_score_adj", str(process["oomScoreAdj"]))
 
 
+def import_ahead(process: dict[str, Any]) -> None:
+    """What few processes ask for, while our files can be reached: before the root is entered."""
+    if any(process.get(key) for key in ("scheduler", "ioPriority", "execCPUAffinity")):
+        from runtime.kernel import scheduling  # noqa: F401
+
+
 def set_scheduling(process: dict[str, Any]) -> None:
     """Policy and disk priority: while CAP_SYS_NICE is there. sched(7), ioprio_set(2)"""
-    asked = process.get("scheduler")
+    asked, disk = process.get("scheduler"), process.get("ioPriority")
+    if asked or disk:
+        from runtime.kernel import scheduling
     if asked:
         flags = sum(scheduling.SCHED_FLAGS[name] for name in set(asked.get("flags") or ()))
         scheduling.sched_setattr(
             asked["policy"], flags, asked.get("nice") or 0, asked.get("priority") or 0,
             asked.get("runtime") or 0, asked.get("deadline") or 0, asked.get("period") or 0)
-    disk = process.get("ioPriority")
     if disk:
         scheduling.ioprio_set(disk["class"], disk["priority"])
 
@@ -105,6 +112,8 @@ def set_affinity(process: dict[str, Any], when: str) -> None:
     """Of exec: the CPUs it is to run on `initial`, outside the group, or `final`, inside."""
     text = (process.get("execCPUAffinity") or {}).get(when)
     if text:
+        from runtime.kernel import scheduling
+
         scheduling.sched_setaffinity(cpus(text, f"$.process.execCPUAffinity.{when}"))
 
 

@@ -65,7 +65,8 @@ TOP = (
     ("host", "H", "string", LATER, ""),
     ("log-level", "l", "string", LATER, ""),
     ("root", "", "string", BUILT, "Keep all state under this directory (default "
-                                  "$CONTAINER_LAB_ROOT or /var/lib/container-lab)"),
+                                  "$CONTAINER_LAB_ROOT, or /var/lib/container-lab; "
+                                  "without root ~/.local/share/container-lab)"),
     ("tls", "", "bool", LATER, ""),
     ("tlscacert", "", "string", LATER, ""),
     ("tlscert", "", "string", LATER, ""),

@@ -77,8 +77,11 @@ def lines(report: Report, lessons: Sequence[Lesson], colour: bool = False) -> It
 
 
 def _verdict(report: Report) -> Iterator[str]:
-    if report.can_run:
+    if report.can_run and report.way.kind == "root":
         yield "Containers can run here."
+        return
+    if report.way.kind != "root":
+        yield from textwrap.wrap(report.way.sentence, WIDTH)
         return
     names = " and ".join(dict.fromkeys(item.name for item in report.hindrances))
     yield from textwrap.wrap(f"Containers cannot run here: see {names} above. What still works: "
@@ -122,7 +125,8 @@ def _because(reason: str, command: str, indent: str) -> Iterator[str]:
 
 def _lessons(report: Report, lessons: Sequence[Lesson], colour: bool) -> Iterator[str]:
     closed = [(lesson, unmet) for lesson in lessons if (unmet := report.unmet(lesson[2]))]
-    since = "" if report.can_run else ", since containers cannot"
+    since = ", since containers cannot" if not report.can_run else \
+        "" if report.way.kind == "root" else ", for they are made for root"
     yield f"Lessons: {len(lessons) - len(closed)} of {len(lessons)} run live on this host{since}."
     shut = {lesson[0] for lesson, _ in closed}
     for name, title, _ in lessons:
@@ -130,8 +134,9 @@ def _lessons(report: Report, lessons: Sequence[Lesson], colour: bool) -> Iterato
             yield from _lesson(OK, name, title, colour)
     for (name, title, _), unmet in closed:
         yield from _lesson(MISSING, name, title, colour)
-        # What hinders every container is said once, above.
-        for each in (each for each in unmet if each.slug != "containers"):
+        # What hinders every container, or this user with all of them, is said once, above.
+        said = ("containers",) if report.way.kind == "root" else ("containers", "root")
+        for each in (each for each in unmet if each.slug not in said):
             yield from _because(_reason(each), each.command, "    ")
 
 

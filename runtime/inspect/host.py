@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from runtime.inspect import host_kernel, host_user, probes
+from runtime.inspect import host_kernel, host_rootless, host_user, probes
 from runtime.inspect.facts import MISSING, Facts, Item
 from runtime.inspect.requirements import Requirement, requirement, requirements
 from runtime.inspect.source import Live, Recorder, Source
-from runtime.inspect.surroundings import Surroundings
+from runtime.inspect.host_rootless import Way
+from runtime.inspect.surroundings import Surroundings, default_root
 
-DEFAULT_ROOT = "/var/lib/container-lab"
 DOCKER_SOCKET = "/var/run/docker.sock"
 
 __all__ = ["Item", "Report", "Requirement", "doctor"]
@@ -34,6 +34,7 @@ class Report:
     root: str
     items: tuple[Item, ...]
     capabilities: Mapping[str, Requirement]
+    way: Way = host_rootless.AS_ROOT
 
     @property
     def can_run(self) -> bool:
@@ -43,7 +44,7 @@ class Report:
     @property
     def hindrances(self) -> tuple[Item, ...]:
         """The Items without which no container runs, and which are missing."""
-        return tuple(item for item in self.items if item.needed and item.state == MISSING)
+        return _hindering(self.items)
 
     def item(self, name: str) -> Item:
         """One Item by its name, such as `cgroups` or `user`. Raises KeyError."""
@@ -57,12 +58,15 @@ class Report:
         """What keeps a lesson from running live; empty when it can. All of them run containers."""
         answers = [Requirement("containers", False, f"{item.found}: {item.reason}", item.command)
                    for item in self.hindrances]
-        answers += [self.requirement(slug) for slug in requires if slug != "root" or not answers]
+        # They are made for root's containers, and look at the host as root.
+        wanted = [*requires] if self.way.kind == "root" else ["root", *requires]
+        answers += [self.requirement(slug) for slug in dict.fromkeys(wanted)
+                    if slug != "root" or not answers]
         return [answer for answer in answers if not answer.met]
 
     def to_data(self) -> dict[str, Any]:
         """The report as JSON data."""
-        return {"root": self.root, "can_run": self.can_run,
+        return {"root": self.root, "can_run": self.can_run, "way": asdict(self.way),
                 "items": [asdict(item) for item in self.items],
                 "capabilities": [asdict(answer) for answer in self.capabilities.values()]}
 
@@ -70,13 +74,19 @@ class Report:
 def doctor(source: Source, root: str | None = None, tried: Mapping[str, int] | None = None,
            around: Surroundings | None = None) -> Report:
     """Examine the host. `tried` and `around` stand in for the live ones, as with a recording."""
-    root = root or DEFAULT_ROOT
+    root = root or default_root()
     around = around or Surroundings.here(root)
     facts = Facts(source, around, root, tried or {})
     if tried is None and isinstance(source, (Live, Recorder)):
         found = probes.attempts(host_kernel.group_directories(facts), DOCKER_SOCKET)
         facts = Facts(source, around, root, found)
-    return Report(root, tuple(_items(facts)), requirements(facts))
+    items = tuple(_items(facts))
+    return Report(root, items, requirements(facts),
+                  host_rootless.way(facts, _hindering(items)))
+
+
+def _hindering(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(item for item in items if item.needed and item.state == MISSING)
 
 
 def _items(facts: Facts) -> list[Item]:
@@ -84,7 +94,8 @@ def _items(facts: Facts) -> list[Item]:
         host_user.user(facts), host_kernel.kernel(facts), host_kernel.distribution(facts),
         host_kernel.cgroups(facts), host_kernel.overlay(facts),
         *host_kernel.namespace_items(facts), host_kernel.network(facts),
-        host_kernel.seccomp(facts), host_user.rootless(facts), host_kernel.swap(facts),
+        host_kernel.seccomp(facts), host_rootless.rootless(facts), host_rootless.sub_ids(facts),
+        host_rootless.delegation(facts), host_kernel.swap(facts),
         host_user.qemu(facts), host_user.docker(facts), host_user.terminal(facts),
         host_user.python(facts), host_user.state_root(facts),
     ]

@@ -146,8 +146,7 @@ def _delegation(facts: Facts) -> str:
     if facts.is_root:
         return "run it outside of this container, or give the container --privileged"
     if facts.hierarchies and facts.hierarchies.version == 2 and facts.program("systemctl"):
-        return ("sudo systemctl set-property user.slice Delegate=yes"
-                "  (then systemd-run --user --scope -p Delegate=yes container-lab)")
+        return "systemd-run --user --scope -p Delegate=yes container-lab"
     return "run container-lab as root: sudo container-lab"
 
 

@@ -1,14 +1,15 @@
-"""The doctor's questions to the user's side: root, rootless, Docker, QEMU, terminal, Python, disk.
+"""The doctor's questions to the user's side: root, Docker, QEMU, terminal, Python, disk.
 
 In the caller's process; each function takes the Facts and returns an Item.
-Sources: capabilities(7), subuid(5), newuidmap(1), no-color.org.
+Sources: capabilities(7), no-color.org.
 """
 
 from __future__ import annotations
 
 from runtime.inspect.capabilities import NAMES, decode, encode
 from runtime.inspect.facts import MISSING, OK, PARTLY, Facts, Item
-from runtime.inspect.host_kernel import own_group, userns_blocked, userns_command, writable
+from runtime.inspect.host_kernel import userns_command
+from runtime.inspect.host_rootless import blocked_by
 from runtime.inspect.mounts import Mount
 from runtime.inspect.processes import parse_status
 from runtime.inspect.source import link, names, text
@@ -23,12 +24,16 @@ NO_UPPER = ("overlay", "nfs", "nfs4", "9p", "cifs", "fuse", "vfat", "exfat", "sq
 
 
 def user(facts: Facts) -> Item:
-    """Root with its capabilities: what this version needs to make a container."""
+    """Root with its capabilities, or a user who can do without (host_rootless.py)."""
     held = int(parse_status(text(facts.source, "/proc/self/status") or "").get("CapEff", "0"), 16)
     who = f"{facts.around.user} (uid {facts.around.uid})"
     if not facts.is_root:
-        return Item("root", MISSING, f"you are {who}",
-                    "this version starts containers as root only", "sudo container-lab",
+        blocked = blocked_by(facts)
+        if blocked:
+            return Item("root", MISSING, f"you are {who}", f"containers run as root, or in a user "
+                        f"namespace: {blocked}", userns_command(facts), needed=True)
+        return Item("root", PARTLY, f"you are {who}: containers run rootless", "what only root can "
+                    "give is refused by name; lessons are made for root", "sudo container-lab",
                     needed=True)
     lacking = decode(NEEDED & ~held)
     if lacking:
@@ -38,51 +43,6 @@ def user(facts: Facts) -> Item:
     dropped = [name for name in decode(encode(NAMES) & ~held) if name in ("SYS_RESOURCE",)]
     also = f", without {' '.join(dropped)}: hard limits cannot be raised" if dropped else ""
     return Item("root", OK, f"you are {who}{also}", needed=True)
-
-
-def rootless(facts: Facts) -> Item:
-    """What a user without root would need; the same report helps root to prepare it."""
-    lacking = _rootless_lacks(facts)
-    if not lacking:
-        return Item("rootless", OK, "user namespaces, sub-ids and newuidmap are there")
-    return Item("rootless", PARTLY if len(lacking) < 4 else MISSING,
-                f"no {', no '.join(name for name, _ in lacking)}",
-                "needed only to run without root", lacking[0][1])
-
-
-def _rootless_lacks(facts: Facts) -> list[tuple[str, str]]:
-    lacking = []
-    if userns_blocked(facts):
-        lacking.append(("user namespaces", userns_command(facts)))
-    if not (facts.program("newuidmap") and facts.program("newgidmap")):
-        lacking.append(("newuidmap", facts.install("uidmap")))
-    if not _has_sub_ids(facts):
-        name = facts.around.user if not facts.is_root else "NAME"
-        lacking.append(("sub-ids", f"sudo usermod --add-subuids 100000-165535"
-                                   f" --add-subgids 100000-165535 {name}"))
-    if not _delegated(facts):
-        lacking.append(("delegated cgroup", "log in with systemd on cgroup v2"))
-    return lacking
-
-
-def _has_sub_ids(facts: Facts) -> bool:
-    """A line for this user; for root, a line for anybody."""
-    ours = {facts.around.user, str(facts.around.uid)}
-    for path in ("/etc/subuid", "/etc/subgid"):
-        owners = {row.split(":")[0] for row in (text(facts.source, path) or "").splitlines() if row}
-        if not (owners if facts.is_root else owners & ours):
-            return False
-    return True
-
-
-def _delegated(facts: Facts) -> bool:
-    found = facts.hierarchies
-    if found is None or found.version == 1:
-        return False
-    if facts.is_root:
-        # What systemd gives every user's session: look at one, if one is there.
-        return facts.source.exists(f"{found.unified}/user.slice")
-    return own_group(facts) != found.unified and writable(facts, "memory")
 
 
 # ------------------------------------------------------------------ programs for some lessons

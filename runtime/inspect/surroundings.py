@@ -54,6 +54,14 @@ class Surroundings:
         )
 
 
+def default_root() -> str:
+    """Where the lab keeps its state if nobody says otherwise: engine/store.py has it so, too."""
+    if os.geteuid() == 0:
+        return "/var/lib/container-lab"
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return f"{os.path.realpath(home)}/container-lab"
+
+
 def nearest_existing(path: str) -> str:
     """The path, or the closest directory above it that is there."""
     path = os.path.abspath(path)

@@ -90,8 +90,9 @@ def test_no_cgroups_at_all(v2_host: Recording) -> None:
 def test_a_user_without_root_is_told_what_works(v2_host: Recording) -> None:
     report = examine(v2_host, ANN)
     assert not report.can_run
-    assert [item.name for item in report.hindrances] == ["root", "state"]
+    assert [item.name for item in report.hindrances] == ["state"]
     assert report.item("root").command == "sudo container-lab"
+    assert "run rootless" in report.item("root").found
     # systemd delegated memory and pids to this session, and not cpu.
     assert report.requirement("cgroup:memory").met
     assert not report.requirement("cgroup:cpu").met
@@ -203,9 +204,37 @@ def test_a_state_directory_on_overlay_cannot_hold_upper_layers(v2_host: Recordin
 
 
 def test_rootless_says_what_is_lacking(v2_host: Recording) -> None:
-    lacking = examine(v2_host, ANN).item("rootless")
+    report = examine(v2_host, ANN)
+    assert report.item("rootless").state == OK
+    lacking = report.item("sub-ids")
     assert lacking.state == PARTLY and lacking.found == "no newuidmap"
     assert lacking.command == "sudo apt install uidmap"
+    lacking = report.item("delegation")
+    assert lacking.state == PARTLY and lacking.found == (
+        "a group of your own, without cpu cpuset io")
+    assert "Delegate=cpu cpuset io memory pids" in lacking.command
+    none = changed(v2_host, {"/etc/subuid": "", "/usr/bin/newuidmap": "", "/usr/bin/newgidmap": ""})
+    assert examine(none, ANN).item("sub-ids").command == (
+        "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ann")
+
+
+def test_three_ways_without_root(v1_host: Recording, v2_host: Recording) -> None:
+    """Rootless where a user namespace with an overlay can be had; else sudo; else only reading."""
+    home = replace(ANN, root_parent="/home/ann", root_writable=True)
+    report = examine(v2_host, home)
+    assert report.can_run and report.way.kind == "rootless"
+    assert "see sub-ids and delegation" in report.way.sentence
+    assert [each.slug for each in report.unmet([])] == ["root"]
+    limits = examine(v1_host, home).item("delegation")
+    assert limits.state == MISSING and "cgroup v2 only" in limits.found
+    assert "systemd.unified_cgroup_hierarchy=1" in limits.command
+    tried = ALL_WELL | {"userns mount": EACCES, "overlay userxattr": EACCES}
+    sudo = examine(changed(v2_host, {"/usr/bin/sudo": ""}), home, tried)
+    assert not sudo.can_run and sudo.way.kind == "sudo"
+    assert "sudo container-lab" in sudo.way.sentence
+    without = replace(home, search=("/nowhere",))
+    assert examine(v2_host, without, tried).way.kind == "replay"
+    assert examine(v2_host).way.kind == "root"
 
 
 def test_every_answer_that_is_not_ok_gives_a_reason_and_a_command(host: Recording) -> None:
@@ -309,7 +338,7 @@ def test_this_host_without_root() -> None:
     data = json.loads(done.stdout)
     items = {item["name"]: item for item in data["items"]}
     assert not data["can_run"]
-    assert items["root"]["found"].endswith(f"(uid {NOBODY})")
+    assert f"(uid {NOBODY})" in items["root"]["found"] and data["way"]["kind"] != "root"
     assert items["state"]["state"] == MISSING
     assert items["cgroups"]["state"] == PARTLY
     assert items["cgroups"]["command"]

@@ -157,6 +157,8 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     try:
         load_filter(plan, cache)
         program.import_ahead(plan.process)
+        if plan.spec.get("hooks"):
+            from runtime.oci import hooks  # noqa: F401  (for init, where our files may be gone)
         if plan.joins():
             from runtime.oci import namespaces as joined
 

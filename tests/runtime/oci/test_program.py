@@ -79,3 +79,41 @@ def test_signals_are_as_new() -> None:
     assert os.read(reader, 100) == b"0 0"
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.parametrize(("process", "own", "wanted"), [
+    ({}, True, []),
+    ({"apparmorProfile": "docker-default"}, True,
+     [("/proc/self/attr/apparmor/exec", "exec docker-default")]),
+    ({"apparmorProfile": "docker-default"}, False,
+     [("/proc/self/attr/exec", "exec docker-default")]),
+    ({"apparmorProfile": "unconfined"}, True,
+     [("/proc/self/attr/apparmor/exec", "exec unconfined")]),
+    ({"apparmorProfile": "unconfined"}, False, []),
+    ({"selinuxLabel": "system_u:system_r:container_t:s0:c1,c2"}, False,
+     [("/proc/self/attr/exec", "system_u:system_r:container_t:s0:c1,c2")])])
+def test_the_labels_of_security_modules(
+        process: dict[str, Any], own: bool, wanted: list[tuple[str, str]],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[str, str]] = []
+    monkeypatch.setattr(program.files, "write_control",
+                        lambda path, text: written.append((path, text)))
+    monkeypatch.setattr(program.os.path, "exists", lambda path: own)
+    program.set_labels(process)
+    assert written == wanted
+
+
+def test_what_would_cut_us_short_is_set_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(program.limits, "setrlimit", lambda *limit: told.append(("set", *limit)))
+    monkeypatch.setattr(program.limits, "prlimit", lambda *limit: told.append(("raise", *limit)))
+    monkeypatch.setattr(program.limits, "getrlimit", lambda pid, kind: (5, 50))
+    monkeypatch.setattr(program._signal, "signal", lambda *args: None)
+    process = {"rlimits": [{"type": "RLIMIT_FSIZE", "soft": 0, "hard": 70},
+                           {"type": "RLIMIT_NOFILE", "soft": 3, "hard": 3},
+                           {"type": "RLIMIT_AS", "soft": 1, "hard": 40}]}
+    program.set_rlimits(process)
+    assert told == [("raise", 0, "RLIMIT_FSIZE", 5, 70), ("set", "RLIMIT_NOFILE", 3, 3)]
+    told.clear()
+    program.set_last_rlimits(process)
+    assert told == [("set", "RLIMIT_FSIZE", 0, 70), ("set", "RLIMIT_AS", 1, 40)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.engine.seccomp_profile import default_profile
 from runtime.errors import Invalid, LabError, Unsupported
 from runtime.kernel import scheduling
 from runtime.oci import plan, properties, seccomp, seccomp_compiler, spec
@@ -297,3 +299,31 @@ def test_a_bundle_that_cannot_be_read_is_one_line(
 def test_a_bundle_without_config(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="it has no config.json"):
         plan.load(str(tmp_path))
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("", []), ("0", [0]), ("0-3,7", [0, 1, 2, 3, 7]), ("2, 4", [2, 4]), (",1,", [1])])
+def test_a_list_of_cpus(text: str, wanted: list[int]) -> None:
+    assert spec.cpus(text, "$") == wanted
+
+
+def test_a_null_is_taken_away() -> None:
+    made = changed("process.user", {"uid": None, "gid": 5})
+    made["linux"]["seccomp"], made["x-ours"] = None, None
+    spec.check(made)
+    assert made["process"]["user"] == {"gid": 5} and "seccomp" not in made["linux"]
+    assert "x-ours" in made, "what is not the specification's is left alone"
+
+
+def test_it_is_fast() -> None:
+    """On the way of every start: some 0.2 ms for Docker's config.json; the rest is head room."""
+    made = config()
+    made["linux"]["seccomp"] = default_profile(made["process"]["capabilities"]["bounding"])
+    spec.check(made)
+    assert min(timeit.repeat(lambda: spec.check(made), number=1, repeat=50)) < 0.002
+
+
+def test_a_process_by_itself_as_exec_is_given_it() -> None:
+    spec.check_process({"args": ["sh"], "cwd": "/"})
+    with pytest.raises(Invalid, match=r"^\$\.process\.cwd: expected a string$"):
+        spec.check_process({"args": ["sh"]})

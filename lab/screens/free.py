@@ -193,6 +193,16 @@ class FreeScreen(LiveScreen):
         if self.chosen:
             self._do(text.format(self.chosen))
 
+    def action_film(self) -> None:
+        """The film of its start."""
+        from lab.screens.films import show_film
+
+        if not self.chosen:
+            return
+        trouble = show_film(self.lab, self.chosen)
+        if trouble:
+            self.tell(trouble)
+
     def action_new(self) -> None:
         """A line to type a docker command into."""
         taken = {row.name for row in self.lab.snapshot.containers}

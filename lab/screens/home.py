@@ -166,8 +166,9 @@ class HomeScreen(LabScreen):
         if told:
             return line(Span(f" {told}", "pressure"))
         if not host.root:
-            return line(Span(" Without root no container runs here; the course can be read. "
-                             "d says more.", "pressure"))
+            way = getattr(self.lab.report, "way", None)
+            words = way.sentence if way else "Not root: which way containers run, d says."
+            return line(Span(f" {words}", "pressure"))
         last = self._last()
         if last is None:
             return line(Span(self._beginning(), "dim"))
@@ -266,6 +267,12 @@ class HomeScreen(LabScreen):
         from lab.screens.ablation import AblationScreen
 
         self.app.push_screen(AblationScreen())
+
+    def action_slow(self) -> None:
+        """A start, one operation at a time."""
+        from lab.screens.films import FilmsScreen
+
+        self.app.push_screen(FilmsScreen())
 
     def action_doctor(self) -> None:
         """What this host can do."""

@@ -199,6 +199,15 @@ class LessonScreen(WorkKeys):
         """The cursor of the hood beside has moved: its proof stands with all the others."""
         self.query_one(LiveSide).moved()
 
+    def action_film(self) -> None:
+        """The film of the start of the container that is shown."""
+        from lab.screens.films import show_film
+
+        name = self.target()
+        trouble = show_film(self.lab, name) if name else "nothing has been started here yet"
+        if trouble:
+            self.tell(trouble)
+
     def action_text_up(self) -> None:
         self.query_one(LessonPanel).scroll_rows(-5)
 

@@ -75,6 +75,10 @@ def _sides(left: str, right: str, width: int) -> str:
 
 def operations(session: Session, given: Options, words: list[str]) -> int:
     """The birth certificate of a container."""
+    if given.get("diff"):
+        from runtime.client import difference
+
+        return difference.show(session, given, words[0], given["diff"])
     found = session.engine.operations(words[0])
     if given.get("json"):
         session.say(_json(found))
@@ -135,8 +139,11 @@ COMMANDS = {
                    "Say why a container ended: the kernel, the shim and Docker each", (JSON,),
                    least=1, most=1),
     "operations": Command(operations, "[OPTIONS] CONTAINER",
-                          "List every effect on the kernel that made a container", (JSON,),
-                          least=1, most=1),
+                          "List every effect on the kernel that made a container", (
+                              ("diff", "", "string", BUILT,
+                               "Lay another start beside it: a container, or the path (with a /) "
+                               "of what strace -f -y -o wrote"),
+                              JSON), least=1, most=1),
     "clean": Command(clean, "", "Remove exactly what this program made and left on the host",
                      most=0,
                      long="Ends what still runs under this root, and removes all of it: "

@@ -170,6 +170,12 @@ class Motion:
             if heard is not None and heard.kind == "before":
                 heard.line.refuse(GIVEN_UP)
 
+    def abandon(self) -> None:
+        """Go away at once: what is held is taken back by the shim, which sees our line end."""
+        if not self.end and self._holder is not None:
+            self.end = "failed"
+            self._holder.close()
+
     # ---------------------------------------------------------------- hearing
 
     def _wait(self, gone_on: Line | None = None) -> None:
@@ -307,3 +313,20 @@ def wait_for_film(engine: Engine, ref: str, patience_s: float = 2.0) -> Film:
     while not (film := film_of(engine, ref)).frames and time.monotonic() < deadline:
         time.sleep(0.02)
     return film
+
+
+def prepare(engine: Engine, words: list[str]) -> str:
+    """Make, and do not start, what a `run` line asks for: ["--name", "tea", "lab/base"]. Its id.
+
+    Raises ClientError for flags that are wrong, Unsupported for those that are not built.
+    """
+    from runtime.client import body, options
+    from runtime.client.commands import find
+
+    command = find("run")
+    assert command is not None
+    given, rest = options.parse(command, words)
+    options.count_words(command, "docker run", rest)
+    made = body.build(given, rest[0], rest[1:])
+    check_runtime(str(made["HostConfig"].get("Runtime") or ""))
+    return engine.create(given.get("name"), made)

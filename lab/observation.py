@@ -155,10 +155,12 @@ class Observation:
         table = tuple(namespaces.table(self.source, pid, self._members, None, self._held))
         if not table:
             return view
+        own_clocks = any(row.kind == "time" and row.private for row in table)
         first = () if view.processes else self._processes(view.row)
         return replace(view, namespaces=table, uid_map=namespaces.uid_map(self.source, pid),
                        gid_map=namespaces.gid_map(self.source, pid), neighbours=self._neighbours,
                        hostname=namespaces.hostname(self.source, pid) or view.hostname,
+                       clocks=namespaces.time_offsets(self.source, pid) if own_clocks else {},
                        processes=view.processes or first)
 
     def _everyone(self) -> tuple[tuple[str, Mapping[str, int]], ...]:

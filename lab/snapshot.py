@@ -123,6 +123,8 @@ class View:
     uid_map: tuple[IdRange, ...] = ()
     gid_map: tuple[IdRange, ...] = ()
     hostname: str = ""
+    # Seconds added to the host's clocks, where it has a time namespace: {"boottime": 864000.0}.
+    clocks: Mapping[str, float] = field(default_factory=dict)
     # Every container that runs, by name, with its namespaces: {"mnt": 4026532214, …}.
     neighbours: tuple[tuple[str, Mapping[str, int]], ...] = ()
     security: Security | None = None

@@ -109,7 +109,17 @@ def _consequences(view: View) -> list[Line]:
         rows.append(line(Span(" hostname ", "name"), Span(view.hostname, "text", "hostname"),
                          source="uname(2) in its uts namespace",
                          proof=f"nsenter -t {view.row.pid} -u hostname"))
-    return rows
+    return rows + _clocks(view)
+
+
+def _clocks(view: View) -> list[Line]:
+    """What its time namespace adds to the host's clocks."""
+    if not view.clocks:
+        return []
+    path = f"/proc/{view.row.pid}/timens_offsets"
+    words = ", ".join(f"{name} {seconds:+g} s" for name, seconds in view.clocks.items())
+    return [line(Span(" clocks   ", "name"), Span(words, "text", "clocks"), source=path,
+                 proof=f"cat {path}")]
 
 
 def _map(view: View, name: str, ranges: tuple[IdRange, ...], identity: str) -> list[Line]:

@@ -238,6 +238,13 @@ def test_a_user_namespace_of_its_own_owns_the_others(view, shown):
     assert "its users" in rows["mnt"] and "host's users" in rows["user"]
 
 
+def test_a_time_namespace_says_what_it_adds_to_the_clocks(view, shown):
+    offset = replace(view, clocks={"monotonic": 0.0, "boottime": 864000.0})
+    text = words(namespaces.lines(offset, shown.host, 80, 9))
+    assert "clocks   monotonic +0 s, boottime +864000 s" in text
+    assert "clocks" not in words(namespaces.lines(view, shown.host, 80, 9)).split()
+
+
 def test_all_containers_stand_side_by_side(view, shown):
     one = {kind: 4026530000 + at for at, kind in enumerate(namespaces.KINDS)}
     alive = replace(view, remembered=False, neighbours=(

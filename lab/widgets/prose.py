@@ -80,7 +80,7 @@ def _join(kind: str, held: list[str]) -> str:
 
 def _block(kind: str, text: str, width: int, indent: str) -> list[Line]:
     if kind == "code":
-        return [part for row in text.split("\n") for part in code(row, width, indent + "  ")]
+        return _lines_to_type(text, width, indent + "  ")
     if kind == "heading":
         return [line(Span(f"{indent}{text.lstrip('# ')}", "title"))]
     if kind == "quote":
@@ -91,6 +91,19 @@ def _block(kind: str, text: str, width: int, indent: str) -> list[Line]:
         lead = f"{indent}{found[1]}{mark} "
         return wrapped(found[3], width, lead, " " * cell_len(lead))
     return wrapped(text, width, indent, indent)
+
+
+def _lines_to_type(text: str, width: int, indent: str) -> list[Line]:
+    """A block of code; where a backslash goes on in the next line, the last one knows the whole."""
+    rows: list[Line] = []
+    whole = ""
+    for row in text.split("\n"):
+        whole = f"{whole} {row.strip()}".strip()
+        made = code(row, width, indent)
+        goes_on = whole.endswith("\\")
+        rows += [*made[:-1], made[-1]._replace(proof="" if goes_on else whole)]
+        whole = whole[:-1].rstrip() if goes_on else ""
+    return rows
 
 
 def code(text: str, width: int, indent: str) -> list[Line]:

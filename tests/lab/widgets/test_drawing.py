@@ -47,6 +47,11 @@ def test_code_keeps_its_own_indent():
     assert long == ["   one \\", "     two three four", "       five six seven"]
 
 
+def test_a_line_that_goes_on_behind_a_backslash_is_one_line_to_type():
+    rows = prose("    one \\\n      two\n    three", 40)
+    assert [row.proof for row in rows] == ["", "one two", "three"]
+
+
 def test_prose_wraps_and_tells_code_from_words():
     rows = prose("Give it `$limit`, and **let** it run:\n\n    docker run x\n\n- one\n- two", 24)
     texts = [row.text for row in rows]

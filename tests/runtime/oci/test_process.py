@@ -49,6 +49,17 @@ def test_the_scheduler(bundle: Bundle, asked: dict[str, Any], words: tuple[str, 
     assert all(word in f"{said} {nice}" for word in words), said
 
 
+def test_a_deadline(bundle: Bundle) -> None:
+    """Such a process may not fork, and our own way to it has to do without."""
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "nice": 19, "priority": 0,
+                                   "runtime": 42000, "deadline": 1000000, "period": 1000000}
+    bundle.process["args"] = ["/bin/sleep", "1000"]
+    started = bundle.start()
+    said = said_by("chrt", "-p", str(started.pid))
+    assert "SCHED_DEADLINE" in said and "42000/1000000/1000000" in said
+    assert started.exec("exit 3", scheduler={"policy": "SCHED_IDLE"})[0] == 3
+
+
 def test_a_schedule_that_cannot_be_kept_is_the_kernels_answer(bundle: Bundle) -> None:
     bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 5, "deadline": 4,
                                    "period": 3}

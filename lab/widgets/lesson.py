@@ -302,7 +302,7 @@ class LessonPanel(LiveTable):
         """
         height, last = max(1, self.size.height), len(self.rows)
         starts = {row.spans[0].key: number for number, row in enumerate(self.rows) if row.spans}
-        first = starts.get("check:0", last)
+        first = starts.get("check:0", starts.get(part, last))
         printed, found = starts.get("output", last), starts.get(part, first)
         if part == "card" and 0 < found - printed <= height - 4:
             found = printed

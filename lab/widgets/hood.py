@@ -7,9 +7,6 @@ Sources: operations.jsonl; the manual page named on each row.
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Callable, Mapping
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -19,6 +16,8 @@ from lab.snapshot import Effect, Host, View
 from lab.widgets.line import BLANK, Line, Span, fit, fit_left, line
 from lab.widgets.pane import Pane
 from lab.widgets.quantities import duration
+from runtime.inspect.operations import short
+from runtime.inspect.shell_lines import shell_line
 
 # What each phase is for, in the words the course uses.
 GOALS = {
@@ -76,128 +75,19 @@ def call_words(effect: Effect, room: int) -> str:
 
 
 def arguments(effect: Effect) -> str:
-    """The arguments that say something, without their names: `overlay on /…/merged`."""
-    values = effect.arguments
-    known = _SHORT.get(effect.name)
-    if known is not None:
-        try:
-            return known(values)
-        except (KeyError, TypeError, ValueError):
-            pass
-    return " ".join(_word(value) for value in values.values() if value not in (None, "", 0, []))
-
-
-def _word(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _mount_words(values: Mapping[str, Any]) -> str:
-    target, source = values["target"], values.get("source")
-    if values.get("kind"):
-        return f"{values['kind']} on {target}"
-    return f"{source} on {target}" if source else f"{target} {values.get('flags') or ''}"
-
-
-def _control(values: Mapping[str, Any]) -> str:
-    path = os.path.basename(str(values.get("path", "")))
-    text = next((values[name] for name in ("text", "value", "data") if name in values), "")
-    return f"{str(text).strip()} {G.arrow} {path}"
-
-
-def _path(values: Mapping[str, Any]) -> str:
-    """A path; of a group's the controller and the name, which is where they differ."""
-    path = str(values["path"])
-    parts = path.split("/")
-    if path.startswith("/sys/fs/cgroup/") and len(parts) > 5:
-        return "/".join([parts[4], *([G.ellipsis] if len(parts) > 6 else []), parts[-1]])
-    return path
-
-
-_SHORT: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "mount": _mount_words,
-    "write_control": _control,
-    "write_open_control": _control,
-    "mkdir": _path,
-    "mkdir_at": lambda v: f"{v['name']}/",
-    "make_file_at": lambda v: str(v["name"]),
-    "mknod": lambda v: f"{v['path']} {v['kind']} {v['major']} {v['minor']}",
-    "symlink": lambda v: f"{v['path']} {G.arrow} {v['target']}",
-    "clone3": lambda v: flag_words(v["flags"]),
-    "unshare": lambda v: flag_words(v["flags"]),
-    "sethostname": lambda v: str(v["name"]),
-    "chdir": lambda v: str(v["path"]),
-    "execve": lambda v: " ".join(v["arguments"]),
-}
-
-
-def flag_words(flags: Any) -> str:
-    """mnt uts pid of CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID: the kinds, as the pane names them."""
-    names = str(flags).replace("CLONE_NEW", "").lower().split("|")
-    return " ".join("mnt" if name == "ns" else name for name in names)
+    """The arguments that say something, without their names: `overlay on …/rootfs`."""
+    return short(data_of(effect), G.arrow)
 
 
 def spelling(effect: Effect) -> str:
-    """The same effect as a shell line; for calls without one, the call as strace writes it."""
-    maker = _SPELLINGS.get(effect.name)
-    if maker is not None:
-        try:
-            return maker(effect.arguments)
-        except (KeyError, TypeError, ValueError):
-            pass
-    return f"{effect.name}({', '.join(_word(value) for value in effect.arguments.values())})"
+    """The same effect as a shell line."""
+    return shell_line(data_of(effect))
 
 
-def _quote(value: Any) -> str:
-    return shlex.quote(str(value))
-
-
-def _spell_mount(values: Mapping[str, Any]) -> str:
-    """The mount(8) line: a new file system, a bind, or only other flags for what is there."""
-    kind, source, flags = values.get("kind"), values.get("source"), str(values.get("flags") or "")
-    words = ["mount"]
-    if kind:
-        words += ["-t", str(kind)]
-    if values.get("options"):
-        words += ["-o", _quote(values["options"])]
-    if not kind and "MS_REMOUNT" in flags:
-        words += ["-o", "remount,bind,ro" if "MS_RDONLY" in flags else "remount,bind"]
-    elif not kind and "MS_BIND" in flags:
-        words.append("--rbind" if "MS_REC" in flags else "--bind")
-    elif not kind:
-        spread = next((word for word in ("PRIVATE", "SLAVE", "SHARED") if word in flags), "PRIVATE")
-        words.append(f"--make-{'r' if 'MS_REC' in flags else ''}{spread.lower()}")
-    if source or kind:
-        words.append(_quote(source or kind))
-    return " ".join([*words, _quote(values["target"])])
-
-
-def _options(flags: Any) -> str:
-    names = {"mnt": "mount"}
-    return " ".join(f"--{names.get(word, word)}" for word in flag_words(flags).split())
-
-
-def _spell_control(values: Mapping[str, Any]) -> str:
-    text = next(values[name] for name in ("text", "value", "data") if name in values)
-    return f"echo {_quote(str(text).strip())} > {_quote(values['path'])}"
-
-
-_SPELLINGS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "mount": _spell_mount,
-    "write_control": _spell_control,
-    "write_open_control": _spell_control,
-    "mkdir": lambda v: f"mkdir {_quote(v['path'])}",
-    "sethostname": lambda v: f"hostname {_quote(v['name'])}",
-    "pivot_root": lambda v: f"pivot_root {_quote(v['new_root'])} {_quote(v['put_old'])}",
-    "umount2": lambda v: f"umount -l {_quote(v['target'])}",
-    "chdir": lambda v: f"cd {_quote(v['path'])}",
-    "symlink": lambda v: f"ln -s {_quote(v['target'])} {_quote(v['path'])}",
-    "mknod": lambda v: f"mknod -m {v['mode']} {_quote(v['path'])} "
-                       f"{v['kind']} {v['major']} {v['minor']}",
-    "clone3": lambda v: f"unshare --fork {_options(v['flags'])}",
-    "unshare": lambda v: f"unshare {_options(v['flags'])}",
-    "set_link_up": lambda v: f"ip link set {_quote(v['name'])} up",
-    "execve": lambda v: "exec " + " ".join(_quote(word) for word in v["arguments"]),
-}
+def data_of(effect: Effect) -> dict[str, Any]:
+    """The effect as the operation that it was made from."""
+    return {"name": effect.name, "arguments": effect.arguments, "result": effect.result,
+            "errno": effect.errno, "ns": effect.ns}
 
 
 class HoodPane(Pane):

@@ -169,6 +169,8 @@ _LINES: dict[str, Callable[[Values], str]] = {
     "set_filter": lambda v: "bwrap --seccomp 9 … 9< filter.bpf",
     "set_filter_with_listener": lambda v: "bwrap --seccomp 9 … 9< filter.bpf",
     "setrlimit": _limit,
+    "prlimit": lambda v: f"prlimit --pid {v['pid'] or '$$'} --{v['kind'][7:].lower()}="
+                         f"{v['soft']}:{v['hard']}",
     "close_range_on_exec": lambda v: f"exec {v['first']}>&-    (and every one above it)",
     "execve": lambda v: "exec " + " ".join(_quote(word) for word in v["arguments"]),
     "pidfd_send_signal": lambda v: f"kill -{v['signal']} …",

@@ -79,6 +79,16 @@ CASES: Cases = {
             "Before the capabilities go: to raise a hard limit takes CAP_SYS_RESOURCE.",
             "Why not the control group?  It counts the whole container; this counts one process."),
     ),
+    "prlimit": (
+        Meaning(
+            "Raises the hard limit of a process, its soft one as it is.",
+            "From outside, while init waits for its maps: the root of a user namespace may not, "
+            "for CAP_SYS_RESOURCE counts on the host only.",
+            when=lambda a: a["pid"] != 0),
+        Meaning(
+            "Raises the hard limit of this process, its soft one as it is.",
+            "While it still may. The limit itself comes last, for it would cut short what we do."),
+    ),
     "set_filter": (
         Meaning(
             "Installs the seccomp filter: a program that the kernel runs at every system call, and "

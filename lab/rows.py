@@ -62,7 +62,7 @@ def effect_of(data: Mapping[str, Any]) -> Effect:
     """An operation of the birth certificate."""
     return Effect(
         n=data.get("n", 0), phase=data.get("phase", ""), name=data.get("name", ""),
-        call=data.get("call", ""), arguments=data.get("arguments") or {}, ns=data.get("ns", 0),
+        call=data.get("call", ""), arguments=data.get("arguments") or {}, ns=data.get("ns") or 0,
         errno=data.get("errno", 0), result=data.get("result"), symbol=data.get("symbol", ""),
         by=data.get("by", ""), pid=data.get("pid", 0),
     )

@@ -11,6 +11,7 @@ import os
 
 from runtime.client import help, tables
 from runtime.client.options import BUILT, Command
+from runtime.inspect.operations import result_word, time_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,24 +94,14 @@ def operations(session: Session, given: Options, words: list[str]) -> int:
 
 
 def _operation(operation: dict[str, Any]) -> list[str]:
-    took = operation.get("ns", -1)
     call = f"{operation['name']}({_arguments(operation.get('arguments') or {})})"
     return [str(operation.get("n", "")), operation["phase"], operation.get("by", ""),
-            call if len(call) <= 72 else call[:71] + "…", _result(operation),
-            f"{took / 1000:.0f} µs" if took >= 0 else "", operation.get("symbol", "")]
+            call if len(call) <= 72 else call[:71] + "…", result_word(operation),
+            time_word(operation), operation.get("symbol", "")]
 
 
 def _arguments(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in arguments.items())
-
-
-def _result(operation: dict[str, Any]) -> str:
-    import errno
-
-    if operation.get("errno"):
-        return errno.errorcode.get(operation["errno"], str(operation["errno"]))
-    # An execve that succeeds never returns to be recorded.
-    return "" if operation.get("ns", -1) < 0 else "ok"
 
 
 def _json(value: Any) -> str:

@@ -147,6 +147,8 @@ def subject(operation: Operation) -> tuple[str, ...]:
     if not about and arguments.get("source"):
         about = [plain(arguments["source"])]
     called = name(operation)
+    if called == "execve":
+        return (called,)  # which program is the difference, if there is one
     if called in ("mkdir", "make_file") and about and "/cgroup/" not in about[0]:
         # One says the whole path, the other a name in a directory that is open.
         about = [about[0].rstrip("/").rpartition("/")[2]]

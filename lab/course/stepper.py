@@ -110,6 +110,10 @@ class Stepper:
         """The docker lines that do this step, values filled in."""
         return [self._fill(line) for line in self.step.solve]
 
+    def container(self) -> str:
+        """The container whose start this step watches; "" when it watches none."""
+        return self._fill(self.step.container)
+
     def _fill(self, text: str) -> str:
         return fill(text, self._attempt.vars)
 
@@ -209,7 +213,7 @@ class Stepper:
         """The start of this step's container, phase by phase; nothing before it has started."""
         if not self.step.container:
             return []
-        rows = self._world.operations(self._fill(self.step.container))
+        rows = self._world.operations(self.container())
         return cards.phases(rows, hidden=bool(self.step.option_keys) and not self.passed)
 
     # Moving

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import events
 
-from lab.course.held import held, instructions
 from lab.messages import Checked, CommandEnded, CommandOutput, CommandStarted
 from lab.screens.lesson_question import QuestionKeys
 from lab.screens.screen import while_it_stands
 from lab.screens.step_state import Trouble, named_in
 from runtime.errors import LabError
+
+if TYPE_CHECKING:
+    from runtime.client.motion import Motion
 
 CHECK_S = 0.4
 
@@ -58,10 +61,28 @@ class WorkKeys(QuestionKeys):
             self.tell("This step has no start to step through; r runs its line, if it has one.")
 
     def _step_through(self, line: str) -> None:
-        stops = self.stepper.step.stops
-        self._suspended(["/bin/sh", "-mc", f"{held(line)}; printf '\\n  enter goes back '; read _"],
-                        f"slow motion. {instructions(stops)}")
-        self.ask_checks()
+        """The slow motion over this start, with the step's breakpoints."""
+        from lab.screens.slow_motion import SlowMotionScreen
+
+        try:
+            motion = self._held(line)
+        except (LabError, OSError, ValueError) as error:
+            self.tell(str(error).splitlines()[0])
+            return
+        screen = SlowMotionScreen(line, motion.container.name, motion)
+        screen.stops.names |= set(self.stepper.step.stops)
+        self.app.push_screen(screen, lambda _: self.ask_checks())
+
+    def _held(self, line: str) -> Motion:
+        """The start of the line; of a container that is made and not started, its own."""
+        from lab.screens.films import begun
+        from runtime.client.motion import Motion
+        from runtime.inspect.source import Live
+
+        name = self.stepper.container()
+        made = next((one for one in self.lab.engine.containers()
+                     if one.name == name and one.status == "created"), None)
+        return Motion(self.lab.engine, made.id, Live()) if made else begun(self.lab.engine, line)
 
     def hear(self, message: CommandStarted | CommandOutput | CommandEnded) -> None:
         """What the line that runs has to say."""

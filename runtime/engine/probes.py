@@ -14,7 +14,7 @@ import errno
 import os
 
 from runtime import documents
-from runtime.engine import connection, execution
+from runtime.engine import connection, events, execution
 from runtime.errors import Conflict, LabError, Unsupported
 from runtime.kernel import ipc, processes
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from runtime.engine.containers import Container
 
+# What it is called where an exec's command line is told: events, evidence.
+PROGRAM = "container-lab-probe"
 KINDS = ("mnt", "pid", "net", "uts", "ipc", "cgroup", "user", "time")
 # name, question, call, the parts that stand in its way, and the same as a line for a shell inside.
 PROBES: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
@@ -66,6 +68,9 @@ def ask(container: Container, lasting: int = 0) -> list[dict[str, Any]]:
     The shell lines name the shim; where that will be gone, a process of the host that will last.
     """
     state = container.state
+    if container.status == "paused":
+        raise Conflict(f"Container {container.name} is paused, unpause the container before "
+                       "it is asked")
     if container.status != "running":
         raise Conflict(f"container {container.id} is not running")
     runtime = container.config["HostConfig"].get("Runtime") or ""
@@ -98,8 +103,10 @@ def described(probe: tuple[str, str, str, tuple[str, ...], str], answer: dict[st
 
 def answers(container: Container, host: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What the process inside says, by name."""
-    process = execution.process(container, {"Cmd": ["container-lab-probe"]})
+    process = execution.process(container, {"Cmd": [PROGRAM]})
     process["attempts"] = host
+    for action in ("exec_create", "exec_start"):
+        events.tell(container.places.root, f"{action}: {PROGRAM}", container.config)
     attachment = connection.conversation(container.run, {
         "do": "exec", "process": process, "stdin": False, "detach": False})
     data = b""

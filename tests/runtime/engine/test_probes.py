@@ -137,8 +137,24 @@ def test_as_an_ordinary_user_inside(engine, started):
 
 @pytest.mark.kernel
 def test_a_container_that_does_not_run_cannot_be_asked(engine, make):
+    container = make("sleep", "60")
     with pytest.raises(Conflict, match="is not running"):
-        engine.probe(make("true"))
+        engine.probe(container)
+    engine.start(container)
+    engine.pause(container)
+    with pytest.raises(Conflict, match="is paused, unpause"):
+        engine.probe(container)
+    engine.unpause(container)
+    assert engine.probe(container)
+
+
+@pytest.mark.kernel
+def test_asking_is_an_exec_in_the_events(engine, started):
+    container = started("sleep", "60")
+    engine.probe(container)
+    told = [event["Action"] for event in engine.events() if event["Actor"]["ID"] == container]
+    assert told[-3:] == ["exec_create: container-lab-probe", "exec_start: container-lab-probe",
+                         "exec_die"]
 
 
 @pytest.mark.kernel

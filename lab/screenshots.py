@@ -31,7 +31,8 @@ from runtime.inspect.source import Live
 
 # Which pictures are taken at which size: the main design, and a window of one's own.
 PICTURES = {
-    (80, 24): frozenset({"home", "lesson-predict", "why", "namespaces", "processes"}),
+    (80, 24): frozenset({"home", "lesson-predict", "why", "namespaces", "processes",
+                         "slow-motion"}),
     (120, 36): frozenset({"lesson-throttled", "lesson-oom", "mounts", "hood"}),
 }
 
@@ -103,6 +104,20 @@ async def limits(studio: Studio) -> None:
     await studio.press("w", "q")
 
 
+async def slow_motion(studio: Studio) -> None:
+    """From home: a start that is held after pivot_root, and wound back to it."""
+    await studio.press("s", "enter")
+    await studio.until(lambda: bool(getattr(studio.lab.screen, "frames", ())))
+    await studio.press("colon", *"pivot_root", "enter")
+    await studio.until(lambda: bool(getattr(studio.lab.screen, "frames", ())) and
+                       studio.lab.screen.frames[-1].name == "pivot_root")  # type: ignore[attr-defined]
+    await studio.press("space", "b")
+    await studio.shoot("slow-motion")
+    await studio.press("end", "q", "q")
+    await studio.until(lambda: type(studio.lab.screen).__name__ == "FilmsScreen")
+    await studio.press("q")
+
+
 async def story(studio: Studio) -> None:
     """Home, the lesson, the panes, the free lab."""
     async with studio.lab.run_test(size=studio.size) as pilot:
@@ -110,6 +125,7 @@ async def story(studio: Studio) -> None:
         await studio.until(lambda: bool(studio.lab.snapshot.host.release))
         await studio.until(lambda: studio.lab.report is not None)
         await studio.shoot("home", 0.3)
+        await slow_motion(studio)
         await limits(studio)
         await studio.press("f", "down")
         await studio.until(lambda: studio.verdict() in ("THROTTLED", "RUN"))

@@ -109,7 +109,9 @@ class FilmsScreen(LabScreen):
         container, film = self.films[at - 1]
         here, marked = at == self.at, container.name == self.marked
         count = f"{len(film.frames)} operations"
-        stepped = "stepped" if film.host is not None else ""
+        # One that was given up, or could not be: its film ends there.
+        failed = container.state["Status"] == "created" and container.state.get("Error")
+        stepped = "failed" if failed else "stepped" if film.host is not None else ""
         room = max(8, width - len(count) - len(container.name) - 22)
         return line(Span(f" {G.here if here else G.star if marked else ' '} ", "focus"),
                     Span(f"{container.name:<10} ", "strong" if here else "text"),

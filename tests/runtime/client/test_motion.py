@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from runtime.client.motion import Breakpoints, Film, Frame, Motion, check_runtime, film_of
+from runtime.client.motion import FILE, Breakpoints, Film, Frame, Motion, check_runtime, film_of
 from runtime.engine.engine import Engine
 from runtime.errors import Conflict, Denied, Unsupported
 from runtime.inspect import moments
@@ -82,6 +83,72 @@ def test_others_cannot() -> None:
 
 def test_before_its_birth_a_container_shows_nothing() -> None:
     assert moments.moment(Recording({}), 7) is None
+
+
+TWO = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from runtime.trace.operation import observe, operation
+from runtime.trace.wire import Wire
+
+@operation("write(2)")
+def write_control(path, text): ...
+
+@operation("umask(2)")
+def umask(mask): ...
+
+observe(Wire(sys.argv[2]))
+print("connected", flush=True)
+for n in range(2):
+    write_control("/proc/1/uid_map", "0 0 1") if sys.argv[3] == "shim" else umask(n)
+"""
+
+
+class TwoLines:
+    """An engine whose starts are two processes that ask at the same time, as with a user namespace:
+    the shim writes the maps while init goes on to where it waits for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.container = SimpleNamespace(
+            id="tea", name="tea", run=str(folder / "run"), directory=str(folder),
+            status="created", config={"HostConfig": {}})
+
+    def find(self, ref: str) -> Any:
+        return self.container
+
+    def start(self, ref: str, gate: str) -> None:
+        started = []
+        for who in ("shim", "init"):
+            started.append(subprocess.Popen([sys.executable, "-c", TWO, str(HERE), gate, who],
+                                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+            assert started[-1].stdout is not None and started[-1].stdout.readline()
+        codes = []
+        for process in started:
+            assert process.stdout is not None
+            process.stdout.close()
+            codes.append(process.wait())
+        if any(codes):
+            raise Denied("refused at the gate")
+
+
+def test_two_lines_wait_at_a_time(tmp_path: Path) -> None:
+    motion = Motion(cast("Any", TwoLines(tmp_path)), "tea", Live())
+    motion.begin()
+    while motion.step():
+        done = [frame for frame in motion.frames if frame.operation["ns"] >= 0]
+        assert len(done) == len(motion.frames) - 1, "one is let go at a time"
+    assert motion.end == "running", motion.error
+    assert sorted((frame.by, frame.name) for frame in motion.frames) == [
+        ("init", "umask"), ("init", "umask"), ("shim", "write_control"), ("shim", "write_control")]
+    assert (tmp_path / FILE).exists()
+
+
+def test_both_lines_are_given_up(tmp_path: Path) -> None:
+    motion = Motion(cast("Any", TwoLines(tmp_path)), "tea", Live())
+    motion.begin()
+    motion.step()
+    motion.give_up()
+    assert motion.end == "failed" and isinstance(motion.error, Denied)
 
 
 @pytest.fixture

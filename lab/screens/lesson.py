@@ -112,8 +112,9 @@ class LessonScreen(WorkKeys):
     def unavailable(self) -> frozenset[str]:
         step, without = self.stepper.step, set()
         if not self.stepper.commands() or self.stepper.passed:
-            without |= {"run", "slow_motion"}
-        without.add("run" if step.stops else "slow_motion")
+            without.add("run")
+        watching = bool(step.stops) and not self.stepper.passed
+        without.add("run" if watching else "slow_motion")
         if len(self.stepper.hints_shown()) >= len(step.hints):
             without.add("hint")
         if not self.state.choosing(self.stepper):

@@ -54,11 +54,16 @@ class WorkKeys(QuestionKeys):
                 self.lab.look(named[0], self.looks_at()[1])
 
     def action_slow_motion(self) -> None:
-        """The start of this step, held before each call."""
-        if self.stepper.step.stops:
+        """The start of this step, held before each call; of one that is over, the film."""
+        from lab.screens.films import show_film
+
+        if self.stepper.step.stops and not self.stepper.passed:
             self.action_run()
-        else:
-            self.tell("This step has no start to step through; r runs its line, if it has one.")
+            return
+        name = self.target()
+        trouble = show_film(self.lab, name) if name else "There is no start to look at yet."
+        if trouble:
+            self.tell(trouble)
 
     def _step_through(self, line: str) -> None:
         """The slow motion over this start, with the step's breakpoints."""

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,19 @@ def test_a_namespace_without_a_process_is_found_by_its_descriptor(
         assert namespaces.holders(LIVE)[inode] == (os.getpid(),)
     finally:
         os.close(fd)
+
+
+@pytest.mark.kernel
+def test_a_namespace_kept_by_a_bind_mount_alone_is_findmnts(tmp_path: Path) -> None:
+    place = tmp_path / "kept"
+    place.touch()
+    subprocess.run(["unshare", f"--uts={place}", "true"], check=True)
+    try:
+        inode = place.stat().st_ino
+        assert ("uts", inode) not in namespaces.members(LIVE), "no process is in it"
+        assert namespaces.bound(LIVE)[inode] == (str(place),)
+        told = subprocess.run(["findmnt", "-n", "-o", "FSROOT", str(place)], capture_output=True,
+                              text=True, check=True).stdout.strip()
+        assert told == f"uts:[{inode}]"
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

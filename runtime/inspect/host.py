@@ -58,10 +58,11 @@ class Report:
         """What keeps a lesson from running live; empty when it can. All of them run containers."""
         answers = [Requirement("containers", False, f"{item.found}: {item.reason}", item.command)
                    for item in self.hindrances]
-        # They are made for root's containers, and look at the host as root.
-        wanted = [*requires] if self.way.kind == "root" else ["root", *requires]
-        answers += [self.requirement(slug) for slug in dict.fromkeys(wanted)
-                    if slug != "root" or not answers]
+        if self.way.kind == "rootless":
+            # They are made for root's containers, and look at the host as root.
+            answers.append(Requirement("root", False, "it is made for root's containers",
+                                       "sudo container-lab"))
+        answers += [self.requirement(slug) for slug in requires if slug != "root" or not answers]
         return [answer for answer in answers if not answer.met]
 
     def to_data(self) -> dict[str, Any]:

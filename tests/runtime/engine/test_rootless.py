@@ -175,7 +175,7 @@ def test_what_is_refused_by_name(ann, words, said):
 def test_a_life(ann):
     script = "echo start; trap 'exit 7' TERM; while :; do sleep 0.05; done"
     assert ann.lab("run", "-d", "--name", "tea", "lab/base", "sh", "-c", script).returncode == 0
-    assert "Up" in ann.lab("ps").stdout
+    assert "Up" in ann.lab("ps").stdout  # a Python's start later the trap is set
     done = ann.lab("exec", "tea", "sh", "-c", "id -u; touch /made; ls /made; exit 5")
     assert (done.returncode, done.stdout) == (5, "0\n/made\n")
     assert ann.lab("exec", "tea", "nothing").returncode == 127

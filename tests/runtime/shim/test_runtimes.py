@@ -108,8 +108,10 @@ def test_137_without_an_oom_kill(engine, tea):
     assert not engine.inspect("tea")["State"]["OOMKilled"]
 
 
-def test_stop_asks_first(engine, started, by):
-    started("sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done", name="tea", host=by)
+def test_stop_asks_first(engine, started, by, eventually):
+    started("sh", "-c", "trap 'exit 7' TERM; echo set; while :; do sleep 0.05; done", name="tea",
+            host=by)
+    eventually(lambda: list(engine.logs("tea")))  # before its trap is set pid 1 hears no signal
     engine.stop("tea", 10)
     assert engine.find("tea").exit_code == 7
     started("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", name="deaf", host=by)

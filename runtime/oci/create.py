@@ -250,7 +250,7 @@ def clone(plan: Plan, birth: int | None) -> tuple[int, int]:
 
 def open_sources(plan: Plan) -> None:
     """Open the binds that init will not be able to: id-mapped ones, and what it may not reach."""
-    if plan.new_namespace("user") or any(
+    if "user" in plan.namespaces or any(
             entry.get("uidMappings") or entry.get("gidMappings")
             or not MAPPED.isdisjoint(entry.get("options") or ())
             for entry in plan.spec.get("mounts") or []):

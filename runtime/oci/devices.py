@@ -59,7 +59,7 @@ def fill_dev(root_fd: int, plan: Plan) -> None:
     if any(is_bind(entry) and whole(entry["destination"]) == "/dev"
            for entry in plan.spec.get("mounts") or []):
         return  # the host's own /dev: nothing is ours to make in it
-    bound = plan.new_namespace("user")
+    bound = "user" in plan.namespaces
     dev = target(root_fd, "/dev", True)
     try:
         for entry in NODES:

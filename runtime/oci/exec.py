@@ -20,6 +20,7 @@ from runtime.kernel import namespaces, processes
 from runtime.kernel.namespaces import KINDS
 from runtime.oci import identity, program, seccomp, sync, terminal
 from runtime.oci.init import move_stdio
+from runtime.oci.properties import VERSION
 from runtime.oci.rootfs import enter_by_chroot
 from runtime.oci.teller import Teller, tell_failure
 from runtime.trace.operation import observe, phase
@@ -130,7 +131,7 @@ def enter_container(process: dict[str, Any], init_pid: int, init_pidfd: int, gro
     order.linux = plan.spec.get("linux") or {}
     order.root = "" if plan.pivots else plan.rootfs
     order.agent = connect_agent(order.linux, {
-        "ociVersion": plan.spec["ociVersion"], "id": plan.ident, "status": "running",
+        "ociVersion": VERSION, "id": plan.ident, "status": "running",
         "pid": init_pid, "bundle": plan.bundle,
         "annotations": plan.spec.get("annotations") or {}})
     return send_inside(order)

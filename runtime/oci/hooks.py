@@ -22,6 +22,7 @@ import os
 from runtime import documents
 from runtime.errors import KernelError, LabError
 from runtime.kernel import children, files
+from runtime.oci.properties import VERSION
 
 from _signal import strsignal  # type: ignore[import-not-found]  # signal itself costs 6 ms
 
@@ -82,7 +83,7 @@ def run_one(hook: dict[str, Any], given: bytes) -> str:
 
 def state(spec: dict[str, Any], ident: str, bundle: str, status: str, pid: int) -> dict[str, Any]:
     """A container's state as the specification words it: runtime.md "State"."""
-    made: dict[str, Any] = {"ociVersion": spec.get("ociVersion", ""), "id": ident,
+    made: dict[str, Any] = {"ociVersion": VERSION, "id": ident,
                             "status": status, "bundle": bundle}
     if status != "stopped":
         made["pid"] = pid

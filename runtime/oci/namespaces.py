@@ -21,6 +21,7 @@ from runtime.errors import Conflict, Invalid, KernelError, from_data, to_data
 from runtime.kernel import files, namespaces, processes
 from runtime.kernel.namespaces import CLONE_PARENT, KINDS
 from runtime.trace.operation import observe
+from runtime.trace.recorder import Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,9 +114,10 @@ def clone(plan: Plan, birth: int | None) -> tuple[int, int]:
 def be_joiner(plan: Plan, birth: int | None, writer: int) -> None:
     """In the joiner: go in, leave init behind. Returns in init, and never in the joiner."""
     message: dict[str, Any]
+    # Whoever holds the start has a connection to our parent, and not to us: we are only filmed.
+    film = Recorder("shim", None, plan.record)
     try:
-        # Whoever watches has a connection to our parent, and not to us.
-        observe(None)
+        observe(film if plan.filmed or plan.gate else None)
         if "user" in plan.doors and not is_ours("user", plan.doors["user"]):
             namespaces.setns(plan.doors["user"], namespaces.Flags(namespaces.CLONE_NEWUSER))
             compare_maps(plan.spec["linux"])
@@ -129,6 +131,7 @@ def be_joiner(plan: Plan, birth: int | None, writer: int) -> None:
     except BaseException as error:
         message = {"error": to_data(error)}
     try:
+        film.flush()
         os.write(writer, documents.encode(message).encode())
     finally:
         os._exit(0)

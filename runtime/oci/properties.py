@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+VERSION = "1.2.0"  # of the specification that is done here
 NEEDED = 0  # no name in JSON is a number
 
 
@@ -66,7 +67,7 @@ def version(value: str, path: str) -> None:
     if len(numbers) != 3 or not all(each.isdecimal() for each in numbers):
         raise Invalid(f"{path}: {value!r} is no version, as 1.2.0 is one")
     if int(numbers[0]) > 1:
-        raise Invalid(f"{path}: {value!r} is a version to come", "1.2 is what is done here")
+        raise Invalid(f"{path}: {value!r} is a version to come", f"{VERSION} is what is done here")
 
 
 U16, U32, U64 = Number(0, 0xFFFF), Number(0, 0xFFFFFFFF), Number(0, (1 << 64) - 1)

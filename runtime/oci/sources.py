@@ -57,7 +57,7 @@ def open_all(plan: Plan) -> dict[int, int]:
         for index, entry in enumerate(plan.spec.get("mounts") or []):
             if is_mapped(entry):
                 opened[index] = open_mapped(plan, entry)
-            elif plan.new_namespace("user") and is_bind(entry) and os.geteuid() == 0:
+            elif "user" in plan.namespaces and is_bind(entry) and os.geteuid() == 0:
                 source = os.path.join(plan.bundle, entry["source"])
                 if out_of_reach(source):
                     recursive = bool(Options(entry.get("options") or []).flags & MS_REC)

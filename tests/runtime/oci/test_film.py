@@ -8,6 +8,7 @@ own socket are how it is told, not what it does.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections import Counter
@@ -32,6 +33,7 @@ CALLS = {
     "keyctl": "join_session_keyring", "umask": "umask",
     "close_range": "close_range_on_exec", "fchownat": "chown", "chown": "chown",
     "fchmodat": "chmod", "chmod": "chmod", "execve": "execve", "chroot": "chroot",
+    "sched_setattr": "sched_setattr", "ioprio_set": "ioprio_set", "personality": "personality",
 }
 MKDIR = ("mkdir", "mkdirat")
 PRCTL = {"PR_CAPBSET_DROP": "drop_bounding", "PR_SET_NO_NEW_PRIVS": "set_no_new_privs",
@@ -75,6 +77,8 @@ def counted(lines: list[str]) -> Counter[str]:
             known = PRCTL.get(kind[1] if kind else "")
             if known:
                 found[known] = 1 if known in ONCE else found[known] + 1
+        elif name in ("clone", "clone3") and "CLONE_VFORK" in line and " = -1 " not in line:
+            found["run_program"] += 1
         elif name == "close_range" and "CLOSE_RANGE_CLOEXEC" not in line:
             continue
         elif name in MKDIR:
@@ -124,7 +128,23 @@ def everything(bundle: Bundle) -> None:
                                 "uid": 1000}]
 
 
-@pytest.mark.parametrize("change", [docker_like, everything, lambda bundle: None])
+def whole_process(bundle: Bundle) -> None:
+    """What few ask for: a schedule, a personality, hooks, limits that come last, names to join."""
+    docker_like(bundle)
+    bundle.process.update(
+        scheduler={"policy": "SCHED_BATCH"}, oomScoreAdj=5,
+        ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 7},
+        rlimits=[{"type": "RLIMIT_AS", "soft": 1 << 32, "hard": 1 << 32},
+                 {"type": "RLIMIT_CORE", "soft": 0, "hard": 0}])
+    bundle.linux["personality"] = {"domain": "LINUX"}
+    bundle.spec["hooks"] = {kind: [{"path": "/bin/true"}] for kind in (
+        "createRuntime", "createContainer", "startContainer")}
+    for entry in bundle.linux["namespaces"]:
+        if entry["type"] in ("network", "ipc"):
+            entry["path"] = f"/proc/{os.getpid()}/ns/{entry['type'][:3]}"
+
+
+@pytest.mark.parametrize("change", [docker_like, everything, lambda bundle: None, whole_process])
 def test_init_tells_everything(bundle: Bundle, change: object) -> None:
     change(bundle)  # type: ignore[operator]
     lines, operations = traced(bundle)

@@ -14,7 +14,7 @@ from runtime.errors import LabError
 from runtime.oci import hooks
 from tests.runtime.oci.bundles import Bundle, peer
 
-SPEC = {"ociVersion": "1.2.0", "annotations": {"org.example": "x"}}
+SPEC = {"ociVersion": "1.0.2", "annotations": {"org.example": "x"}}
 STATE = hooks.state(SPEC, "tea", "/b", "creating", 4213)
 
 

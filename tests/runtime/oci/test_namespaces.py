@@ -152,6 +152,10 @@ def test_a_joined_user_namespace_owns_what_is_made(mapped: Bundle, owner: int) -
     entry_of(mapped, "user")["path"] = f"/proc/{owner}/ns/user"
     entry_of(mapped, "network")["path"] = f"/proc/{owner}/ns/net"
     mapped.spec["hostname"] = "second"
+    (mapped.folder / "closed").mkdir(mode=0o700)
+    (mapped.folder / "closed/data").mkdir()
+    mapped.spec["mounts"].append({"destination": "/data", "source": str(
+        mapped.folder / "closed/data"), "options": ["bind"]})
     mapped.script(f"hostname; cat /proc/self/uid_map; {SLEEP}")
     (mapped.folder / "init.out").unlink()
     started = mapped.start()
@@ -160,7 +164,9 @@ def test_a_joined_user_namespace_owns_what_is_made(mapped: Bundle, owner: int) -
     assert not same("uts", started.pid, owner) and not same("pid", started.pid, owner)
     assert mapped.read("init.out").split()[:4] == ["second", "0", "100000", "65536"]
     assert os.stat(f"/proc/{started.pid}").st_uid == 100000
-    assert started.exec("id -u") == (0, "0\n")
+    assert started.exec("id -u; ls -d /data") == (0, "0\n/data\n")
+    calls = [(each["by"], each["name"]) for each in started.operations]
+    assert calls.count(("shim", "clone3")) == 1 and ("shim", "setns") in calls
 
 
 def test_maps_that_are_not_those_of_the_one_joined(mapped: Bundle, owner: int) -> None:

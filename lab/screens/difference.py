@@ -17,7 +17,7 @@ from lab.screens.screen import LabScreen, TooSmall, rule
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.live_table import LiveTable
 from runtime.client.difference import summary, words
-from runtime.client.motion import Film
+from runtime.client.film import Film
 from runtime.trace.difference import Fold, Pair, folded, pairs
 
 ROLES = {" ": "dim", "|": "pressure", "~": "calm", "<": "strong", ">": "strong"}

@@ -22,7 +22,8 @@ from lab.screens.slow_motion import SlowMotionScreen
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.live_table import LiveTable
 from lab.widgets.prose import wrapped
-from runtime.client.motion import Film, Motion, film_of, prepare
+from runtime.client.film import Film, film_of
+from runtime.client.motion import Motion, prepare
 from runtime.errors import Invalid, LabError
 from runtime.inspect.source import Live
 

@@ -13,7 +13,8 @@ from textual.timer import Timer
 
 from lab.screens.ask import AskScreen
 from lab.screens.screen import LabScreen, while_it_stands
-from runtime.client.motion import Breakpoints, Film, Frame, Motion
+from runtime.client.film import Breakpoints, Film, Frame
+from runtime.client.motion import Motion
 from runtime.errors import LabError
 
 

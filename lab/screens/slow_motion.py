@@ -21,7 +21,7 @@ from lab.screens.screen import TooSmall, rule
 from lab.widgets import slow_motion as lines
 from lab.widgets.line import BLANK, Span, fit, line
 from lab.widgets.live_table import LiveTable
-from runtime.client.motion import Frame
+from runtime.client.film import Frame
 from runtime.inspect.moments import Moment
 from runtime.inspect.shell_lines import shell_line
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from lab.glyphs import G
 from lab.widgets.line import BLANK, Line, Span, fit, fit_left, line
 from lab.widgets.prose import wrapped
-from runtime.client.motion import PHASES, Breakpoints, Frame
+from runtime.client.film import PHASES, Breakpoints, Frame
 from runtime.errors import NotFound
 from runtime.inspect.moments import Moment, Row, rows
 from runtime.inspect.namespaces import KINDS

@@ -18,7 +18,8 @@ import os
 import sys
 
 from runtime.client import help
-from runtime.client.motion import PHASES, Breakpoints, Frame, Motion
+from runtime.client.film import PHASES, Breakpoints, Frame
+from runtime.client.motion import Motion
 from runtime.errors import NotFound
 from runtime.inspect import moments
 from runtime.inspect.operations import decoded, result_word, short, time_word

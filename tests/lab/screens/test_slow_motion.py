@@ -13,11 +13,12 @@ from lab.screens.films import FilmsScreen, begun
 from lab.screens.lesson import LessonScreen
 from lab.screens.slow_motion import SlowMotionScreen
 from lab.widgets import slow_motion as lines
-from runtime.client.motion import FILE, Breakpoints, Film, Motion
+from runtime.client.film import FILE, Breakpoints, Film
+from runtime.client.motion import Motion
 from runtime.errors import Invalid
 from runtime.inspect import moments
 from tests.lab.screens.test_screens import SIZES, settle, text
-from tests.runtime.client.test_motion import kept, moment, operation
+from tests.runtime.client.test_film import kept, moment, operation
 
 OVERLAY = {"source": "overlay", "target": "/x/" + "a" * 64 + "/rootfs", "kind": "overlay",
            "flags": "0", "options": "lowerdir=/l"}

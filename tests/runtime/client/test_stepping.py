@@ -13,13 +13,14 @@ from typing import Any, cast
 
 import pytest
 
-from runtime.client.motion import Breakpoints, Film, Motion
+from runtime.client.film import Breakpoints, Film
+from runtime.client.motion import Motion
 from runtime.client.session import Session
 from runtime.client.stepping import Stepper
 from runtime.engine.engine import Engine
 from runtime.inspect import moments
 from tests.conftest import remains
-from tests.runtime.client.test_motion import FILM, moment
+from tests.runtime.client.test_film import FILM, moment
 
 
 class Told:

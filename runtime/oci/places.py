@@ -36,10 +36,13 @@ def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
     found = there(root_fd, destination)
     if found is not None:
         return found
-    destination = whole(destination)
     above, _, name = destination.strip("/").rpartition("/")
+    if name == ".":
+        return target(root_fd, above, folder, links)
     above_fd = target(root_fd, above, True, links)
     try:
+        if name == "..":  # of where the links before it have led
+            return target(root_fd, os.path.dirname(real(root_fd, above_fd)), folder, links)
         goal = link_at(above_fd, name)
         if goal is not None:
             # Ubuntu's /etc/resolv.conf leads to a file of a program that does not run here. What
@@ -52,13 +55,14 @@ def target(root_fd: int, destination: str, folder: bool, links: int = 0) -> int:
             files.mkdir_at(above_fd, name)
         else:
             files.make_file_at(above_fd, name)
+        # From where it was made, not by the whole path once more.
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above_fd)
     except OSError as error:
         if isinstance(error, KernelError):
             raise
         raise KernelError("make inside the root", error.errno or 0, destination) from None
     finally:
         os.close(above_fd)
-    return files.open_in_root(root_fd, destination.strip("/"), os.O_PATH)
 
 
 def there(root_fd: int, destination: str) -> int | None:

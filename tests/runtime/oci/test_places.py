@@ -50,6 +50,22 @@ def test_what_a_link_leads_to_is_made_inside(root: int, tmp_path: Path, text: st
     assert os.listdir(tmp_path / "outside") == []
 
 
+@pytest.mark.parametrize(("links", "path", "wanted"), [
+    ({"jump": "/tmp/foo/bar", "etc/hosts": "/jump/baz/hosts"}, "etc/hosts",
+     "/tmp/foo/bar/baz/hosts"),
+    ({"jump": "../../../../tmp/foo/bar/..//./../bar"}, "/jump/hosts", "/tmp/bar/hosts"),
+    ({"jump": "/a/b/c"}, "/jump/none/../../x/hosts", "/a/b/x/hosts"),
+    ({"jump": "/a/b/none/../d"}, "/jump/hosts", "/a/b/d/hosts")])
+def test_links_that_lead_to_nothing_yet(root: int, tmp_path: Path, links: dict[str, str],
+                                        path: str, wanted: str) -> None:
+    """Dots count from where the links before them have led."""
+    for name, text in links.items():
+        (tmp_path / "root" / name).symlink_to(text)
+    fd = places.target(root, path, False)
+    assert places.real(root, fd) == wanted
+    os.close(fd)
+
+
 def test_nothing_is_there(root: int) -> None:
     assert places.there(root, "/data") is None
     assert places.there(root, "/etc/none/x") is None

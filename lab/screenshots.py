@@ -32,8 +32,8 @@ from runtime.inspect.source import Live
 # Which pictures are taken at which size: the main design, and a window of one's own.
 PICTURES = {
     (80, 24): frozenset({"home", "lesson-predict", "why", "namespaces", "processes",
-                         "slow-motion"}),
-    (120, 36): frozenset({"lesson-throttled", "lesson-oom", "mounts", "hood"}),
+                         "slow-motion", "security"}),
+    (120, 36): frozenset({"lesson-throttled", "lesson-oom", "mounts", "hood", "ablation"}),
 }
 
 
@@ -87,7 +87,7 @@ def self_contained(picture: str) -> str:
 
 async def limits(studio: Studio) -> None:
     """The lesson on limits: throttled, then killed."""
-    await studio.press("right", "enter", "n")
+    await studio.press("right", "right", "enter", "n")
     await studio.press("3", "right")
     await studio.shoot("lesson-predict", 0.3)
     await studio.press("enter", "n", "r")
@@ -118,6 +118,15 @@ async def slow_motion(studio: Studio) -> None:
     await studio.press("q")
 
 
+async def ablation(studio: Studio) -> None:
+    """From home: a container without pid and net, and what turned red."""
+    await studio.press("a", "space", "down", "down", "space", "U", "r")
+    await studio.until(lambda: bool(getattr(studio.lab.screen, "found", None)))
+    await studio.shoot("ablation", 0.3)
+    await studio.press("q")
+    await studio.until(lambda: type(studio.lab.screen).__name__ == "HomeScreen")
+
+
 async def story(studio: Studio) -> None:
     """Home, the lesson, the panes, the free lab."""
     async with studio.lab.run_test(size=studio.size) as pilot:
@@ -126,10 +135,12 @@ async def story(studio: Studio) -> None:
         await studio.until(lambda: studio.lab.report is not None)
         await studio.shoot("home", 0.3)
         await slow_motion(studio)
+        await ablation(studio)
         await limits(studio)
         await studio.press("f", "down")
         await studio.until(lambda: studio.verdict() in ("THROTTLED", "RUN"))
-        for key, pane in (("2", "namespaces"), ("3", "mounts"), ("5", "processes"), ("6", "hood")):
+        for key, pane in (("2", "namespaces"), ("3", "mounts"), ("5", "processes"), ("6", "hood"),
+                          ("7", "security")):
             await studio.press(key)
             await studio.shoot(pane)
 

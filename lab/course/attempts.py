@@ -35,6 +35,12 @@ def begin(lesson: Lesson, progress: Progress, world: World, number: int) -> Atte
     seed = f"{progress.student}/{lesson.id}/{number}"
     taken = {one.name for one in world.containers()} | progress.values_elsewhere(lesson.id)
     chosen = variables.choose(lesson.variables, seed, undo.naming_variables(lesson), taken)
+    for more in range(1, 20):
+        # A file of that name that is there already would pass the check, or be in the way.
+        if not leaves.found_before(lesson, chosen):
+            break
+        chosen = variables.choose(lesson.variables, f"{seed}/{more}",
+                                  undo.naming_variables(lesson), taken)
     attempt = Attempt(lesson.id, number, time.time_ns(), chosen,
                       found=leaves.found_before(lesson, chosen))
     progress.tell(attempt, "", "began", vars=attempt.vars)

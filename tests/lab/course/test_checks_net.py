@@ -181,6 +181,13 @@ def test_a_command_in_a_container_that_failed(world, look):
     assert wrong.sentence == "a command in ink ended with 0"
 
 
+def test_a_command_that_never_began_has_a_start_and_no_end(world, look):
+    world.put("ink")
+    world.tell("exec_start: chwn 1000 /etc/passwd", "ink")
+    assert look(event={"sequence": ["exec_start $name"]}).passed
+    assert look(event={"sequence": ["exec_die $name"]}).observed == "exec_start ink"
+
+
 def test_the_phase_with_the_most_calls_is_the_processs_own(world, context, check):
     world.put("ink")
     world.certificate["ink"] = [

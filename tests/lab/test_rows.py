@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lab.docker_line import docker_line
 from lab.rows import effect_of, point, row_of, seconds
 from runtime.inspect.cgroups import from_texts
 from tests.lab.test_sampler import container
@@ -33,3 +34,11 @@ def test_an_operation_is_kept_as_it_was_written():
                       '"arguments":{"target":"/"},"ns":41000,"errno":0,"by":"init"}')
     effect = effect_of(data)
     assert (effect.phase, effect.name, effect.ns) == ("root", "mount", 41000)
+
+
+def test_the_docker_line_says_what_was_left_out():
+    asked = {"Name": "/tea", "Config": {"Image": "lab/base", "Cmd": ["sh"]},
+             "HostConfig": {"ContainerLab": {"Without": ["pid", "net"], "Unsafe": True}}}
+    assert docker_line(asked) == "docker run --name tea --without pid,net --unsafe lab/base sh"
+    asked["HostConfig"] = {"ContainerLab": {"Without": ["uts"]}}
+    assert docker_line(asked) == "docker run --name tea --without uts lab/base sh"

@@ -8,9 +8,10 @@ cannot stay inside is refused with its name. Where tar and overlayfs differ:
     .wh.tea           →  tea, a character device 0:0     "the lower tea is gone"
     .wh..wh..opq      →  trusted.overlay.opaque=y on its folder    "nothing of the lower folder"
 
-Without root overlayfs reads user.overlay.* instead. A user with subordinate ids unpacks as root of
-a user namespace that has them (`unpack`), so that owners are what his containers make of them;
-without, all files are his own, who is root in there. Devices only root can make.
+Without root overlayfs reads user.overlay.* instead, and a layer is unpacked as root of a user
+namespace (`unpack`): with subordinate ids, owners are what the user's containers make of them;
+without, all files are his own, who is root in there. Devices only root can make; those of /dev are
+left out, for there a container has its own.
 Sources: image-spec layer.md (whiteouts), Documentation/filesystems/overlayfs.rst, tar(5).
 """
 
@@ -44,7 +45,7 @@ OPAQUE = ".wh..wh..opq"
 
 def unpack(path: str, folder: str) -> tuple[str, int]:
     """Unpack the archive at a path into an empty folder, with its owners as far as we may."""
-    if os.geteuid() == 0 or len(subids.maps(os.geteuid(), os.getegid())[0]) == 1:
+    if os.geteuid() == 0:
         return extract_file(path, folder)
     diff_id, size = unshared.call("runtime.image.layers:extract_file", path, folder)
     return str(diff_id), int(size)
@@ -93,9 +94,11 @@ class Unpacking:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.as_root = os.geteuid() == 0
+        whole = os.geteuid() == 0 and subids.is_whole()
+        self.owners = os.geteuid() == 0 and (whole or subids.has_others())
+        self.devices = whole
         # trusted.* is for root of the host; root of a user namespace has user.*, as its overlay.
-        self.space = "trusted" if self.as_root and subids.is_whole() else "user"
+        self.space = "trusted" if whole else "user"
         self.size = 0
         self.times: dict[str, int] = {}
 
@@ -122,6 +125,8 @@ class Unpacking:
         folder = self.folder(parts[:-1], entry.name)
         if parts[-1].startswith(WHITEOUT):
             self._white_out(folder, parts[-1])
+            return
+        if entry.isdev() and not entry.isfifo() and parts[0] == "dev" and not self.devices:
             return
         path = os.path.join(folder, parts[-1])
         hidden = self._make_room(path, entry.isdir())
@@ -226,7 +231,7 @@ class Unpacking:
         """Owner, then mode (chown clears set-user-id), attributes, and times last."""
         if entry.islnk():
             return
-        if self.as_root:
+        if self.owners:
             os.lchown(path, entry.uid, entry.gid)
         if not entry.issym():
             os.chmod(path, entry.mode & 0o7777)

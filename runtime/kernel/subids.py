@@ -110,6 +110,12 @@ def is_whole() -> bool:
     return (files.read("/proc/self/uid_map") or "").split() == ["0", "0", "4294967295"]
 
 
+def has_others() -> bool:
+    """Has our user namespace more than one id?"""
+    words = (files.read("/proc/self/uid_map") or "").split()
+    return sum(map(int, words[2::3])) > 1
+
+
 def covers(wanted: Map, ident: int) -> bool:
     """Is the id inside one that the map has?"""
     return any(inside <= ident < inside + count for inside, _, count in wanted)

@@ -7,11 +7,13 @@ tables of users and of subordinate ids are other files. Compared with what `unsh
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +151,44 @@ def test_owners_on_disk(bob):
     assert upper.stat().st_uid == bob.first + 999
     assert bob.lab("rm", "files", "tea").returncode == 0
     assert os.listdir(f"{bob.root}/containers") == []
+
+
+def archive(path: str, node: str) -> None:
+    """An image with an owner, a capability, a whiteout, an opaque folder and a device."""
+    box = Path("/bin/busybox").read_bytes()
+    # struct vfs_cap_data, revision 2: CAP_NET_RAW permitted and effective. capabilities(7)
+    capability = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0".decode("latin-1")
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data, changed in (
+                ("bin/busybox", box, {"mode": 0o755}), ("a/owned", b"x", {"uid": 33, "gid": 33}),
+                ("able/true", box, {"mode": 0o755, "pax_headers": {
+                    "SCHILY.xattr.security.capability": capability}}),
+                ("a/.wh.gone", b"", {}), ("a/b/.wh..wh..opq", b"", {}),
+                (node, b"", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3})):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            for key, value in changed.items():
+                setattr(entry, key, value)
+            tar.addfile(entry, io.BytesIO(data))
+    os.chmod(path, 0o644)
+
+
+@pytest.mark.skipif(not os.path.exists("/bin/busybox"), reason="busybox is not here")
+@pytest.mark.parametrize("name, owner", [("ann", "0"), ("bob", "33")])
+def test_an_image_from_elsewhere(request, name, owner):
+    someone = request.getfixturevalue(name)
+    archive(f"{someone.home}/image.tar", "dev/null")
+    assert someone.lab("import", f"{someone.home}/image.tar", "lab/odd").returncode == 0
+    done = someone.lab("run", "--rm", "lab/odd", "/bin/busybox", "ls", "-ln", "/a/owned")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[2:4] == [owner, owner]
+    assert someone.lab("run", "--rm", "lab/odd", "/bin/busybox", "stat", "/a/gone").returncode == 1
+    assert someone.lab("run", "--rm", "lab/odd", "/able/true").returncode == 0
+    archive(f"{someone.home}/other.tar", "etc/null")
+    done = someone.lab("import", f"{someone.home}/other.tar", "lab/no")
+    assert done.returncode == 1 and "etc/null: EPERM" in done.stderr
+    assert someone.lab("rmi", "lab/odd").returncode == 0
+    assert os.listdir(f"{someone.root}/images/layers") == []
 
 
 @pytest.mark.parametrize("words, said", [

@@ -10,6 +10,7 @@ screen's process and in the line mode; reads files, touches nothing else.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from runtime.inspect.requirements import CONTROLLERS, QUESTIONS
 
 SLUGS = (*QUESTIONS, *(f"ns:{kind}" for kind in KINDS),
          *(f"{tree}:{name}" for tree in ("cgroup", "cgroup2") for name in CONTROLLERS))
+TOOL = re.compile(r"^tool:[a-z_]+$")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -117,7 +119,7 @@ def load_lesson(folder: str, lang: str = "en", track: str = "", number: str = ""
     if table["level"] not in LEVELS:
         raise Invalid(f'{where}: level "{table["level"]}"{schema.meant(table["level"], LEVELS)}')
     for slug in table.get("requires", ()):
-        if slug not in SLUGS:
+        if slug not in SLUGS and not TOOL.match(slug):
             raise Invalid(f'{where}: requires "{slug}"{schema.meant(slug, SLUGS)}')
     variables = _variables(table.get("vars", {}), where)
     text = _text(folder, lang, shown)

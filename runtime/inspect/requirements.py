@@ -4,12 +4,15 @@ In the caller's process; pure functions of the Facts. A slug is `name` or `name:
   cgroup:memory     the controller, by either generation      cgroup2:io  by cgroup v2 alone
   ns:pid            the kind can be made by this user
   userns, timens, overlay, overlay:userxattr, net:macvlan, nft, swap, blockdev, root, docker
+  tool:nsenter      a program of the host, for what a student does by hand
 Unmet, it says why and which command would change it; the lesson is then played from its recording.
 Sources: the lesson schema; cgroups(7).
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +21,8 @@ from runtime.inspect.facts import OK, Facts, Item
 from runtime.inspect.namespaces import KINDS
 
 CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "freezer")
+# Who brings a tool; of the others util-linux.
+PACKAGES = {"ip": "iproute2", "pgrep": "procps"}
 HYBRID_OFF = "systemd.unified_cgroup_hierarchy=1 cgroup_no_v1=all"
 
 
@@ -44,7 +49,22 @@ def requirements(facts: Facts) -> dict[str, Requirement]:
 
 def requirement(known: dict[str, Requirement], slug: str) -> Requirement:
     """The answer for one slug; a word that no doctor knows is unmet, and says so."""
+    if slug.startswith("tool:"):
+        return _tool(slug)
     return known.get(slug) or Requirement(slug, False, "this version does not know it")
+
+
+def _tool(slug: str) -> Requirement:
+    name = slug.removeprefix("tool:")
+    if shutil.which(name):
+        return Requirement(slug, True)
+    # An ordinary user's PATH may lack it, and the student's shell has the same.
+    for folder in ("/usr/sbin", "/sbin", "/usr/local/sbin"):
+        if os.access(f"{folder}/{name}", os.X_OK):
+            return Requirement(slug, False, f"{name} is in {folder}, and that is not on your PATH",
+                               f"PATH=$PATH:{folder}")
+    return Requirement(slug, False, f"there is no program {name} on this host",
+                       f"install {PACKAGES.get(name, 'util-linux')}")
 
 
 def _answer(facts: Facts, slug: str, ask: Callable[[Facts], tuple[str, str]]) -> Requirement:

@@ -17,6 +17,7 @@ import pytest
 from runtime.inspect import probes
 from runtime.inspect.facts import MISSING, OK, PARTLY
 from runtime.inspect.host import Report, doctor
+from runtime.inspect.requirements import requirement
 from runtime.inspect.source import Live, Recording, record
 from runtime.inspect.surroundings import Surroundings
 
@@ -317,6 +318,21 @@ def test_a_recording_of_this_host_gives_the_same_report(tmp_path: Path) -> None:
     lived = doctor(recorder, str(tmp_path), ALL_WELL, around)
     recorder.save(tmp_path / "host.json")
     assert doctor(Recording(tmp_path / "host.json"), str(tmp_path), ALL_WELL, around) == lived
+
+
+def test_a_lesson_may_ask_for_a_program_of_the_host(monkeypatch: pytest.MonkeyPatch,
+                                                    tmp_path: Path) -> None:
+    tool = tmp_path / "nsenter"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert requirement({}, "tool:nsenter").met
+    lacks = requirement({}, "tool:zork")
+    assert (lacks.met, lacks.reason) == (False, "there is no program zork on this host")
+    assert lacks.command == "install util-linux"
+    tool.unlink()
+    hidden = requirement({}, "tool:pivot_root")
+    assert not hidden.met and hidden.command
 
 
 NOBODY = 65534

@@ -185,7 +185,8 @@ def attach_new(root_fd: int, entry: dict[str, Any], options: Options) -> int | N
     place = target(root_fd, destination, True) if found is None else found
     try:
         if kind in ORDINARY and real(root_fd, place) != whole(destination):
-            raise Denied(f"mount {kind} at {destination}: a link of the image leads elsewhere")
+            raise Denied(f'filesystem "{kind}" must be mounted on ordinary directory',
+                         "a link of the image leads elsewhere")
         refuse_proc(root_fd, place, destination, kind == "proc")
         if kind == "tmpfs" and found is not None and "mode=" not in (options.data or ""):
             # A directory that is there keeps its mode, as with runc.

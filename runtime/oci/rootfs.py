@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 
-from runtime.errors import Denied, KernelError
+from runtime.errors import Denied, KernelError, LabError
 from runtime.kernel import files, links, mounts, trees
 from runtime.kernel.mounts import (
     MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, PROPAGATION,
@@ -24,6 +24,8 @@ from runtime.oci.mounts import Options, attach, is_bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.plan import Plan
 
@@ -49,12 +51,10 @@ def prepare(plan: Plan, group: Cgroup) -> None:
     root_fd = os.open(plan.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for index, entry in enumerate(plan.spec.get("mounts") or []):
-            if entry.get("type") in cgroups.TYPES and not is_bind(entry):
-                cgroups.mount_view(root_fd, entry, group, plan.has_cgroup_namespace())
-                continue
-            fd = attach(root_fd, entry, plan, plan.trees.get(index))
-            if fd is not None:
-                plan.sealed_later.append(fd)
+            try:
+                mount_entry(root_fd, index, entry, plan, group)
+            except LabError as error:
+                raise explained(entry, error) from None
         devices.fill_dev(root_fd, plan)
     finally:
         os.close(root_fd)
@@ -65,6 +65,24 @@ def prepare(plan: Plan, group: Cgroup) -> None:
 def seclude(rootfs: str) -> None:
     """In the host's own table: what is mounted here must not spread to those who share it."""
     mounts.mount(None, rootfs, None, mounts.Flags(MS_PRIVATE | MS_REC))
+
+
+def mount_entry(root_fd: int, index: int, entry: dict[str, Any], plan: Plan, group: Cgroup) -> None:
+    """One of config.json's mounts: the container's groups, or anything else."""
+    if entry.get("type") in cgroups.TYPES and not is_bind(entry):
+        cgroups.mount_view(root_fd, entry, group, plan.has_cgroup_namespace())
+        return
+    fd = attach(root_fd, entry, plan, plan.trees.get(index))
+    if fd is not None:
+        plan.sealed_later.append(fd)
+
+
+def explained(entry: dict[str, Any], error: LabError) -> LabError:
+    """The error with the mount it is about, in runc's words."""
+    what = f'error mounting "{entry.get("source") or ""}" to rootfs at "{entry["destination"]}"'
+    if isinstance(error, KernelError):
+        return KernelError(f"{what}: {error.doing}", error.errno or 0, error.target, error.hint)
+    return type(error)(f"{what}: {error.message}", error.hint)
 
 
 def detach_from_host(plan: Plan) -> None:

@@ -61,8 +61,8 @@ ALL = (
     # lesson
     Action("enter", "lock", "lock", "lock your answer", ("lesson",), rank=6),
     Action("r", "run", "run", "run the command line of this step, for real", ("lesson",), rank=1),
-    Action("s", "slow_motion", "slow motion", "the start of this step, held before each call; "
-           "of a container that has started, the film", ("lesson",), rank=1),
+    Action("s", "slow_motion", "slow motion", "the start of this step, held before each call",
+           ("lesson",), rank=1),
     Action("n", "next", "next", "the next step", ("lesson",), rank=1),
     Action("b", "back", "back", "the step before", ("lesson",), rank=6),
     Action("h", "hint", "hint", "the next hint; they cost nothing", ("lesson",), rank=3),

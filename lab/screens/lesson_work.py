@@ -54,16 +54,11 @@ class WorkKeys(QuestionKeys):
                 self.lab.look(named[0], self.looks_at()[1])
 
     def action_slow_motion(self) -> None:
-        """The start of this step, held before each call; of one that is over, the film."""
-        from lab.screens.films import show_film
-
+        """The start of this step, held before each call."""
         if self.stepper.step.stops and not self.stepper.passed:
             self.action_run()
-            return
-        name = self.target()
-        trouble = show_film(self.lab, name) if name else "There is no start to look at yet."
-        if trouble:
-            self.tell(trouble)
+        else:
+            self.tell("No start to step through here; m plays the film of one that is over.")
 
     def _step_through(self, line: str) -> None:
         """The slow motion over this start, with the step's breakpoints."""

@@ -59,12 +59,12 @@ def test_a_name_that_is_taken_is_said_in_the_lesson(lab, tmp_path, monkeypatch):
     play(lab, LessonScreen(watching(tmp_path)), story)
 
 
-def test_before_anything_has_started_there_is_no_film(lab, tmp_path):
+def test_a_step_without_a_start_to_watch_names_the_other_key(lab, tmp_path):
     stepper = watching(tmp_path)
     stepper.back()
 
     async def story(pilot):
         await press(pilot, "s")
-        assert "There is no start to look at yet." in text(lab)
+        assert "m plays the film of one that is over" in text(lab)
 
     play(lab, LessonScreen(stepper), story)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from runtime.engine.engine import Engine
 from runtime.errors import Conflict, Denied, Invalid, LabError, NotFound, Unsupported
 
 pytestmark = pytest.mark.kernel
+HERE = Path(__file__).resolve().parents[3]
 
 # crun 1.8 takes a host with v1 and v2 for a mistake; in a mount namespace of its own is no v2.
 CRUN = """#!/bin/sh
@@ -30,11 +32,21 @@ STATUS = "grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp:)' /proc/self/status;
     "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null"
 
 
-@pytest.fixture(params=["container-lab", "runc", "crun"])
+OURS = f"""#!/bin/sh
+exec {sys.executable} -I -S {HERE}/lab/start.py oci "$@"
+"""
+
+
+@pytest.fixture(params=["container-lab", "container-lab-oci", "runc", "crun"])
 def name(request, tmp_path) -> str:
-    """What --runtime is told."""
+    """What --runtime is told; our own both ways, in process and by its command line."""
     if request.param == "container-lab":
         return request.param
+    if request.param == "container-lab-oci":
+        command = tmp_path / "container-lab-oci"
+        command.write_text(OURS)
+        command.chmod(0o755)
+        return str(command)
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not here")
     if request.param == "runc":

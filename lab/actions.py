@@ -111,8 +111,6 @@ ALL = (
            rank=2),
     Action("y", "proof", "proof", "copy the line that tries the row under the cursor",
            ("ablation",), rank=4),
-    Action("pageup", "text_up", "", "scroll the code up", ("slow",), "PgUp"),
-    Action("pagedown", "text_down", "", "scroll the code down", ("slow",), "PgDn"),
     Action("pageup", "text_up", "", "scroll the table up", ("ablation",), "PgUp"),
     Action("pagedown", "text_down", "", "scroll it down", ("ablation",), "PgDn"),
     # slow motion
@@ -130,8 +128,8 @@ ALL = (
            ("slow",), rank=2),
     Action("down,j", "forward", "", "the one after, as far as the film goes", ("slow",), "↓"),
     Action("p", "phase", "phase", "on to the next phase", ("slow",), rank=2),
-    Action("colon", "break_at", "break at", "go on to an operation, a phase or a function of that "
-           "name; a number goes there", ("slow",), ":", rank=3),
+    Action("colon", "break_at", "break at", "go on to an operation, phase or function; or a number",
+           ("slow",), ":", rank=3),
     Action("c", "go_on", "go on", "to the next breakpoint, or until the program runs", ("slow",),
            rank=4),
     Action("u", "source", "source", "our code that makes it, and back", ("slow",), rank=3),
@@ -141,6 +139,8 @@ ALL = (
            ("slow",), rank=5),
     Action("home", "first", "", "the first operation", ("slow",), "Home"),
     Action("end", "last", "", "the last operation; the one that is held", ("slow",), "End"),
+    Action("pageup", "text_up", "", "scroll the code up", ("slow",), "PgUp"),
+    Action("pagedown", "text_down", "", "scroll the code down", ("slow",), "PgDn"),
     Action("m", "film", "film", "the film of its start, one operation at a time",
            ("lesson", "free"), rank=6),
     # everywhere

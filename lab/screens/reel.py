@@ -36,7 +36,7 @@ class ReelScreen(LabScreen):
             self._do(self.motion.begin)
 
     def on_unmount(self) -> None:
-        if self.motion is not None and not self.busy:
+        if self.motion is not None:
             self.motion.abandon()
 
     @property

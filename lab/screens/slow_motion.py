@@ -158,12 +158,12 @@ class SlowMotionScreen(ReelScreen):
         """Out of the code; out of the film; out of a held start when asked twice."""
         if self.has_class("-code"):
             self.action_source()
-        elif self.busy:
-            self.tell("it is going on; a moment")
         elif not self.held:
             self.dismiss()
         elif not self.leaving:
             self.leaving = True
             self.tell("q again gives the start up: nothing runs, what was made is taken back")
+        elif self.busy and self.motion is not None:
+            self.motion.abandon()
         elif self.motion is not None:
             self._do(self.motion.give_up)

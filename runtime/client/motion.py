@@ -58,7 +58,7 @@ class Motion:
         self._held: Event | None = None
         self._waiting: list[Event] = []
         self._init = 0
-        self._done = False
+        self._done = self._abandoned = self._listening = False
         self._woken, self._wake = -1, -1
 
     # ---------------------------------------------------------------- going on
@@ -111,6 +111,8 @@ class Motion:
 
     def give_up(self) -> None:
         """Refuse what is held: the start fails, and what was made is taken back."""
+        if not self.frames:  # somebody else has this container, or nothing has happened yet
+            self.abandon()
         for event in [*([self._held] if self._held else []), *self._waiting]:
             event.line.refuse(GIVEN_UP)
         self._held, self._waiting = None, []
@@ -120,10 +122,17 @@ class Motion:
                 heard.line.refuse(GIVEN_UP)
 
     def abandon(self) -> None:
-        """Go away at once: what is held is taken back by the shim, which sees our line end."""
-        if not self.end and self._holder is not None:
-            self.end = "failed"
-            self._holder.close()
+        """Go away at once: what is held is taken back by the shim, which sees our line end.
+
+        May be called while another thread waits here; that one then returns.
+        """
+        if self.end or self._holder is None:
+            return
+        self._abandoned = True
+        if self._listening:
+            os.write(self._wake, b".")
+        else:
+            self._finish()
 
     # ---------------------------------------------------------------- hearing
 
@@ -147,10 +156,12 @@ class Motion:
     def _hear(self) -> Event | None:
         """The next event; at the end of the start, None, and `end` is set."""
         assert self._holder is not None
+        self._listening = True
         event = self._holder.hear(None, self._woken)
+        self._listening = False
         if event is not None and event.kind == "after" and is_newborn(event.operation):
             return None
-        if event is None and self._done:
+        if event is None and (self._done or self._abandoned):
             self._finish()
         return event
 
@@ -176,9 +187,10 @@ class Motion:
         """The start has ended, one way or the other."""
         assert self._holder is not None
         self._holder.close()
-        os.close(self._woken)
-        os.close(self._wake)
-        self.end = "failed" if self.error else "running"
+        if self._done:  # else the thread of the start has still to write there
+            os.close(self._woken)
+            os.close(self._wake)
+        self.end = "failed" if self.error or not self._done else "running"
         if self.end == "running":
             self.last = self._look(self._init)
             if self.frames and self.frames[-1].name == "execve":

@@ -34,10 +34,11 @@ HELP = """\
   enter, s   let this operation happen, and stop before the next
   p          go on to the next phase (isolate, root, limit, drop, exec)
   c          go on to the next breakpoint, or until the program runs
-  b NAME     stop at an operation, a phase or a function of ours; once more: no longer. b lists them
+  b NAME     stop at an operation, a phase or a function; once more: no longer
+  b          list the breakpoints
   r N        look at operation N again, and how the kernel stood then
   k          what the kernel shows now: host and container, side by side
-  w          what this operation does and why it stands here; said by itself the first time
+  w          what this operation does, and why it stands here
   a          its arguments, decoded
   u          our source code that makes it
   l          list what has happened so far

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ def test_before_its_birth_a_container_shows_nothing() -> None:
 
 TWO = """
 import sys
+import threading
 sys.path.insert(0, sys.argv[1])
 from runtime.trace.operation import observe, operation
 from runtime.trace.wire import Wire
@@ -216,6 +218,7 @@ def test_a_start_that_fails_ends_the_film_with_the_error(engine: Engine,
 
 STEPPER = """
 import sys
+import threading
 sys.path.insert(0, sys.argv[1])
 from runtime.client.motion import Breakpoints, Motion
 from runtime.engine.engine import Engine
@@ -263,3 +266,33 @@ def test_a_stepper_may_take_its_time(motion: Motion) -> None:
     time.sleep(0.3)
     motion.run(lambda frame: False)
     assert motion.end == "running"
+
+
+def test_one_who_waits_in_vain_can_go_away(tmp_path: Path) -> None:
+    """Somebody else has the container: nothing ever asks, and the one who waits is let go."""
+    engine = TwoLines(tmp_path)
+    blocked = threading.Event()
+    engine.start = lambda ref, gate: blocked.wait() and None  # type: ignore[method-assign]
+    motion = Motion(cast("Any", engine), "tea", Live())
+    waiting = threading.Thread(target=motion.begin)
+    waiting.start()
+    time.sleep(0.1)
+    assert waiting.is_alive()
+    motion.abandon()
+    waiting.join(10)
+    assert not waiting.is_alive() and motion.end == "failed"
+    assert not (tmp_path / "run" / "gate").exists()
+    motion.abandon()
+    motion.give_up()
+    blocked.set()
+
+
+def test_abandoned_while_held_the_start_is_taken_back(tmp_path: Path) -> None:
+    motion = Motion(cast("Any", TwoLines(tmp_path)), "tea", Live())
+    motion.begin()
+    motion.abandon()
+    assert motion.end == "failed"
+    deadline = time.monotonic() + 10
+    while motion.error is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert motion.error is not None, "whoever asks, or comes later, finds nobody to say go"

@@ -89,6 +89,9 @@ def info(session: Session, given: Options, words: list[str]) -> int:
         f" Logging Driver: {fields['LoggingDriver']}",
         f" Cgroup Driver: {fields['CgroupDriver']}",
         f" Cgroup Version: {fields['CgroupVersion']}",
+        f" Runtimes: {' '.join(fields['Runtimes'])}",
+        f" Default Runtime: {fields['DefaultRuntime']}",
+        *([" Security Options:", "  rootless"] if fields["SecurityOptions"] else []),
         f" Kernel Version: {fields['KernelVersion']}",
         f" OSType: {fields['OSType']}",
         f" Architecture: {fields['Architecture']}",
@@ -105,15 +108,28 @@ def _info(session: Session) -> dict[str, Any]:
     running, paused = states.count("running"), states.count("paused")
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    from runtime.engine import runtimes
+
     return {
         "Containers": len(states), "ContainersRunning": running, "ContainersPaused": paused,
         "ContainersStopped": len(states) - running - paused,
         "Images": len(engine.images.images()), "Driver": "overlay2", "LoggingDriver": "json-file",
-        "CgroupDriver": "cgroupfs", "CgroupVersion": "2" if unified else "1",
+        "CgroupDriver": cgroup_driver(), "CgroupVersion": "2" if unified else "1",
+        "Runtimes": runtimes.found(), "DefaultRuntime": runtimes.OURS,
+        "SecurityOptions": ["name=rootless"] if os.geteuid() else [],
         "KernelVersion": host.release, "OSType": "linux", "Architecture": host.machine,
         "NCPU": os.cpu_count(), "MemTotal": memory, "Name": host.nodename,
         "DockerRootDir": engine.root, "ServerVersion": number_of(),
     }
+
+
+def cgroup_driver() -> str:
+    """Docker's word for a daemon without root to which no control group is delegated: none."""
+    if os.geteuid() == 0:
+        return "cgroupfs"
+    from runtime.engine import rootless
+
+    return "cgroupfs" if rootless.group_request()["controllers"] else "none"
 
 
 def events(session: Session, given: Options, words: list[str]) -> int:

@@ -29,6 +29,15 @@ def is_ours(host: dict[str, Any]) -> bool:
     return (host.get("Runtime") or OURS) == OURS
 
 
+def found() -> dict[str, dict[str, str]]:
+    """Those that this host has, as Docker's info shows them: {"runc": {"path": "/usr/sbin/runc"}}.
+
+    Ours needs no path: it is called as the library it is.
+    """
+    paths = {name: commands.find(name) for name in sorted(KNOWN)}
+    return {OURS: {"path": ""}, **{name: {"path": path} for name, path in paths.items() if path}}
+
+
 def program(host: dict[str, Any]) -> str:
     """The path of the program; "" for our own. Raises Invalid for no runtime's name, NotFound."""
     if is_ours(host):

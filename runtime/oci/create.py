@@ -50,6 +50,14 @@ class Init:
         self.released = self.dead = False
         self.running_ns = 0  # when its program was seen to run
 
+    def be_mapped(self) -> None:
+        """Say who is who in its user namespace, if it has a new one; it waits for that."""
+        if self.plan.new_namespace("user"):
+            from runtime.oci import maps
+
+            maps.write(self.pid, self.plan.spec["linux"])
+            sync.send(self.sock, {"go": "mapped"})
+
     def wait_until_created(self) -> None:
         """Until everything but the program is done. Raises what init could not do."""
         message = self.hear()
@@ -156,13 +164,7 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     made: Cgroup | None = None
     try:
         load_filter(plan, cache)
-        program.import_ahead(plan.process)
-        if plan.spec.get("hooks"):
-            from runtime.oci import hooks  # noqa: F401  (for init, where our files may be gone)
-        if plan.joins():
-            from runtime.oci import namespaces as joined
-
-            plan.doors = joined.open_all(plan)
+        open_ahead(plan)
         # Not yet "limit": nothing is held to these numbers before it is inside.
         with phase("prepare"):
             group.create()
@@ -173,16 +175,10 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
                 grouped()
         init = clone_init(plan, group, stdio, recorder)
         plan.let_go()
-        program.set_oom_score(plan.process, init.pid)
-        if "user" in plan.namespaces:
-            program.raise_limits(plan.process, init.pid)
+        grant(init)
         if born is not None:
             born(init)
-        if plan.new_namespace("user"):
-            from runtime.oci import maps
-
-            maps.write(init.pid, plan.spec["linux"])
-            sync.send(init.sock, {"go": "mapped"})
+        init.be_mapped()
         init.wait_until_created()
     except BaseException as error:
         # Held starts may be refused at any point: the way back must not ask the gate again.
@@ -197,6 +193,25 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
     finally:
         observe(outer)
     return init
+
+
+def open_ahead(plan: Plan) -> None:
+    """What init cannot open or import itself, once it is where it has to go."""
+    program.import_ahead(plan.process)
+    if plan.spec.get("hooks"):
+        from runtime.oci import hooks  # noqa: F401
+    if plan.joins():
+        from runtime.oci import namespaces as joined
+
+        plan.doors = joined.open_all(plan)
+
+
+def grant(init: Init) -> None:
+    """Do for the first process what its own rights may not be enough for."""
+    plan = init.plan
+    program.set_oom_score(plan.process, init.pid)
+    if "user" in plan.namespaces:
+        program.raise_limits(plan.process, init.pid)
 
 
 def load_filter(plan: Plan, cache: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runtime.kernel import namespaces, processes
 from runtime.oci import identity
 from tests.runtime.oci.bundles import Bundle
 
@@ -49,3 +51,34 @@ def test_the_kernels_word(bundle: Bundle, uid: int) -> None:
     # execve gives root its whole bounding set, but under no_new_privs no more than it had.
     assert masks["CapPrm"] == (0x21 if uid == 0 else 0x20)
     assert masks["CapAmb"] == (0x20 if uid else masks["CapAmb"])
+
+
+@pytest.mark.kernel
+def test_groups_where_setgroups_was_given_up() -> None:
+    """An ordinary user's namespace: none asked for is fine, some is refused in runc's words."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = []
+        try:
+            os.setgroups([4242])
+            os.setresgid(1000, 1000, 1000)
+            os.setresuid(1000, 1000, 1000)
+            processes.set_dumpable(True)  # else our own /proc/self is root's
+            namespaces.unshare(namespaces.Flags(namespaces.CLONE_NEWUSER))
+            for name, text in (("setgroups", "deny"), ("gid_map", "0 1000 1"),
+                               ("uid_map", "0 1000 1")):
+                Path(f"/proc/self/{name}").write_text(text)
+            identity.set_groups([])
+            said.append("none")
+            identity.set_groups([0])
+        except Exception as error:
+            said.append(f"{type(error).__name__} {error}")
+        finally:
+            os.write(writer, "; ".join(said).encode())
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 4096).decode() == (
+        "none; Denied cannot set any additional groups in a rootless container")
+    os.close(reader)
+    os.close(writer)

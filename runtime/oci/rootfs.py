@@ -215,25 +215,23 @@ def make_read_only(path: str) -> None:
 def mask_all(paths: list[str]) -> None:
     """Hide each file behind the null device, each directory behind an empty read-only tmpfs."""
     null: int | None = None
-    try:
-        for path in paths:
-            place = find(path)
-            if place is None:
-                continue
-            try:
-                if stat.S_ISDIR(os.fstat(place).st_mode):
-                    # "." after fchdir is the directory that was opened, whatever its name is now.
-                    files.fchdir(place, path)
-                    mounts.mount("tmpfs", files.Shown(".", path), "tmpfs",
-                                 mounts.Flags(mounts.MS_RDONLY))
-                else:
-                    null = open_null(path) if null is None else null
-                    cover(place, path, null)
-            finally:
-                os.close(place)
-    finally:
-        if null is not None:
-            os.close(null)
+    for path in paths:
+        place = find(path)
+        if place is None:
+            continue
+        try:
+            if stat.S_ISDIR(os.fstat(place).st_mode):
+                # "." after fchdir is the directory that was opened, whatever its name is now.
+                files.fchdir(place, path)
+                mounts.mount("tmpfs", files.Shown(".", path), "tmpfs",
+                             mounts.Flags(mounts.MS_RDONLY))
+            else:
+                null = open_null(path) if null is None else null
+                cover(place, path, null)
+        finally:
+            os.close(place)
+    if null is not None:
+        os.close(null)
 
 
 def cover(place: int, path: str, null: int) -> None:

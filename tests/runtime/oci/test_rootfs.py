@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,31 @@ def test_a_hidden_directory_is_hidden_as_working_directory_too(bundle: Bundle) -
     bundle.process["cwd"] = "/proc/acpi"
     code, out, _ = bundle.run("ls -A . | wc -l; (echo > x) 2>&1")
     assert code != 0 and out.startswith("0\n") and "Read-only" in out
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(("entry", "said"), [
+    ({"destination": "/data", "type": "nosuchfs", "source": "none"},
+     'error mounting "none" to rootfs at "/data": mount nosuchfs on /data: ENODEV'),
+    ({"destination": "/proc/sys", "type": "tmpfs", "source": "tmpfs"},
+     'error mounting "tmpfs" to rootfs at "/proc/sys": "/proc/sys" cannot be mounted because it is '
+     "inside /proc"),
+    ({"destination": "/data", "type": "bind", "source": "/no/such", "options": ["bind"]},
+     'error mounting "/no/such" to rootfs at "/data": open_tree /no/such: ENOENT')])
+def test_an_error_names_the_mount(bundle: Bundle, entry: dict[str, Any], said: str) -> None:
+    bundle.spec["mounts"].append(entry)
+    assert str(bundle.refused()).startswith(said)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("path", ["/proc", "/sys"])
+def test_proc_and_sys_lie_on_ordinary_directories(bundle: Bundle, path: str) -> None:
+    (bundle.rootfs / "elsewhere").mkdir()
+    place = bundle.rootfs / path.strip("/")
+    if place.is_dir():
+        place.rmdir()
+    place.symlink_to("/elsewhere")
+    assert "must be mounted on ordinary directory" in str(bundle.refused())
 
 
 @pytest.mark.kernel

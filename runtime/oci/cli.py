@@ -22,6 +22,7 @@ from runtime.oci import options as command_line
 from runtime.oci import state
 from runtime.oci.commands.log import Log
 from runtime.oci.options import COMMANDS, GLOBAL, PASS_ON, Usage
+from runtime.trace.operation import observe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ def command(settings: Settings, verb: str, words: list[str]) -> int:
     command_line.check_count(settings.program, verb, arguments)
     module = f"runtime.oci.commands.{HOMES[verb]}"
     __import__(module)
+    if settings.gate:
+        from runtime.trace.wire import Wire
+
+        observe(Wire(settings.gate))
     run: Command = getattr(sys.modules[module], f"{verb}_")
     return run(settings, options, arguments)
 

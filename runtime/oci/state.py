@@ -41,6 +41,7 @@ GROUPS = "/container-lab-oci"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.,"
 LOCK_PATIENCE_S = 10.0
 FILTERS = "@seccomp"
+FORKED_ONLY = 0x40
 
 
 def default_root() -> str:
@@ -65,6 +66,12 @@ def process_state(pid: int, start_ticks: int) -> str:
     # comm may hold anything, also parentheses: go from the last one.
     fields = text.rpartition(")")[2].split()
     return fields[0] if int(fields[19]) == start_ticks else ""
+
+
+def never_ran(pid: int) -> bool:
+    """Is the process there, and has not called execve yet? PF_FORKNOEXEC of linux/sched.h"""
+    text = files.read(f"/proc/{pid}/stat")
+    return bool(text) and bool(int((text or "").rpartition(")")[2].split()[6]) & FORKED_ONLY)
 
 
 class Container:

@@ -111,6 +111,14 @@ def release(container: Container) -> None:
                 raise sync.ChildFailed(message)
     finally:
         caller.close()
+    begun(container.pid)
+
+
+def begun(pid: int) -> None:
+    """The conversation has ended: because the program runs, or because init is no more?"""
+    if state.never_ran(pid):
+        raise Conflict("container process is already dead",
+                       "it ended before its program began")
 
 
 def after_start(settings: Settings, container: Container, spec: dict[str, Any]) -> None:
@@ -237,6 +245,7 @@ class Making:
         container, group = self.container, self.container.group()
         try:
             self.init.start()
+            begun(self.init.pid)
         except BaseException:
             create.undo(self.init, group)
             container.remove()

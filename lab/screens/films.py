@@ -1,14 +1,16 @@
 """Which start to look at in slow motion: a new one, or the birth certificate of one that is over.
 
 Opened from home with `s`. A new start is a docker line, typed; the container it makes is an
-ordinary one, and stays. Two films can be laid side by side: `space` marks the first.
+ordinary one, and stays. A path typed instead is what strace wrote of another runtime's start. Two
+films can be laid side by side: `space` marks the first.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual.widget import Widget
 
@@ -22,6 +24,7 @@ from lab.screens.slow_motion import SlowMotionScreen
 from lab.widgets.line import BLANK, Line, Span, fit, line
 from lab.widgets.live_table import LiveTable
 from lab.widgets.prose import wrapped
+from runtime.client.difference import film as trace_or_container
 from runtime.client.film import Film, film_of
 from runtime.client.motion import Motion, prepare
 from runtime.errors import Invalid, LabError
@@ -34,8 +37,17 @@ ABOUT = ("A container is made by a hundred-odd calls of the kernel. Here a start
          "is what the kernel shows at that moment.")
 
 
+class Entry(NamedTuple):
+    """A film of the list: what it is called, the line that it is of, and what became of it."""
+
+    name: str
+    line: str
+    film: Film
+    note: str = ""
+
+
 class FilmsScreen(LabScreen):
-    """A list: the line for a new start, then every container that has a film."""
+    """A list: the line for a new start, then every container that has a film, then traces."""
 
     NAME: ClassVar[str] = "films"
     BINDINGS = actions.bindings("films")
@@ -43,7 +55,8 @@ class FilmsScreen(LabScreen):
     def __init__(self, line_of_start: str = "") -> None:
         super().__init__()
         self.typed = line_of_start
-        self.films: list[tuple[Any, Film]] = []
+        self.films: list[Entry] = []
+        self.traces: list[Entry] = []
         self.at = 0
         self.marked = ""
         self.told = ""
@@ -66,14 +79,16 @@ class FilmsScreen(LabScreen):
     def _read(self) -> None:
         """The containers whose start was recorded, the newest first."""
         self.films = []
-        for container in self.lab.engine.containers():
+        containers = self.lab.engine.containers()
+        for container in containers:
             try:
                 film = film_of(self.lab.engine, container.id)
             except (LabError, OSError):
                 continue
             if film.frames:
-                self.films.append((container, film))
-        taken = {container.name for container in self.lab.engine.containers()}
+                self.films.append(entry_of(container, film))
+        self.films += self.traces
+        taken = {container.name for container in containers}
         if not self.typed or self.typed in (FIRST.format(name) for name in NAMES):
             self.typed = FIRST.format(next((name for name in NAMES if name not in taken), "tea2"))
         self.at = min(self.at, len(self.films))
@@ -107,17 +122,14 @@ class FilmsScreen(LabScreen):
                     Span(f"$ {self.typed}", "code"))
 
     def _row(self, at: int, width: int) -> Line:
-        container, film = self.films[at - 1]
-        here, marked = at == self.at, container.name == self.marked
-        count = f"{len(film.frames)} operations"
-        # One that was given up, or could not be: its film ends there.
-        failed = container.state["Status"] == "created" and container.state.get("Error")
-        stepped = "failed" if failed else "stepped" if film.host is not None else ""
-        room = max(8, width - len(count) - len(container.name) - 22)
+        entry = self.films[at - 1]
+        here, marked = at == self.at, entry.name == self.marked
+        count = f"{len(entry.film.frames)} operations"
+        room = max(8, width - len(count) - max(10, len(entry.name)) - 18)
         return line(Span(f" {G.here if here else G.star if marked else ' '} ", "focus"),
-                    Span(f"{container.name:<10} ", "strong" if here else "text"),
-                    Span(fit(docker_line(container.config), room).rstrip(), "dim"),
-                    right=[Span(f"{stepped:>8}  {count} ", "dim")])
+                    Span(f"{entry.name:<10} ", "strong" if here else "text"),
+                    Span(fit(entry.line, room).rstrip(), "dim"),
+                    right=[Span(f"{entry.note:>8}  {count} ", "dim")])
 
     def unavailable(self) -> frozenset[str]:
         return frozenset({"mark"} if self.at == 0 else {"type"})
@@ -138,31 +150,47 @@ class FilmsScreen(LabScreen):
     def action_mark(self) -> None:
         """Mark the film under the cursor as the first of two, or no longer."""
         if self.at:
-            name = self.films[self.at - 1][0].name
+            name = self.films[self.at - 1].name
             self.marked = "" if name == self.marked else name
             self.paint()
 
     def action_type(self) -> None:
-        """Type another docker line."""
-        self.app.push_screen(AskScreen("which start? a docker run line", self.typed), self._typed)
+        """Type another docker line, or the path of a trace."""
+        question = "a docker run line; or the path of what strace -f -y -o wrote"
+        self.app.push_screen(AskScreen(question, self.typed), self._typed)
 
     def _typed(self, words: str | None) -> None:
-        if words:
+        if words and words.startswith(("/", "./", "../", "~")):
+            self._trace(os.path.expanduser(words))
+        elif words:
             self.typed, self.at = words, 0
             self.action_open()
+
+    def _trace(self, path: str) -> None:
+        """One more film: of another runtime's start, as strace saw it."""
+        try:
+            film = Film(trace_or_container(self.lab.engine, os.path.abspath(path)))
+        except (LabError, OSError) as error:
+            self.told = str(error)
+            self.paint()
+            return
+        self.traces.append(Entry(os.path.basename(path), path, film, "strace"))
+        self._read()
+        self.at, self.told = len(self.films), ""
+        self.paint()
 
     def action_open(self) -> None:
         """Begin the new start, play the film, or lay it beside the marked one."""
         if self.at == 0:
             self._begin()
             return
-        container, film = self.films[self.at - 1]
-        other = next((each for each in self.films if each[0].name == self.marked), None)
-        if other is not None and other[0].name != container.name:
+        entry = self.films[self.at - 1]
+        other = next((each for each in self.films if each.name == self.marked), None)
+        if other is not None and other.name != entry.name:
             self.marked = ""
-            self.app.push_screen(DifferenceScreen(other[0].name, other[1], container.name, film))
+            self.app.push_screen(DifferenceScreen(other.name, other.film, entry.name, entry.film))
             return
-        self.app.push_screen(SlowMotionScreen(docker_line(container.config), container.name, film))
+        self.app.push_screen(SlowMotionScreen(entry.line, entry.name, entry.film))
 
     def _begin(self) -> None:
         """Make the container, in a thread: the first one has its image made before it."""
@@ -185,6 +213,14 @@ class FilmsScreen(LabScreen):
             self.app.push_screen(SlowMotionScreen(self.typed, made.container.name, made))
         elif self.is_mounted:
             self.paint()
+
+
+def entry_of(container: Any, film: Film) -> Entry:
+    """The row of a container; one whose start failed, or was given up, has a film that ends there.
+    """
+    failed = container.state["Status"] == "created" and container.state.get("Error")
+    note = "failed" if failed else "stepped" if film.host is not None else ""
+    return Entry(container.name, docker_line(container.config), film, note)
 
 
 def begun(engine: Any, typed: str) -> Motion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from runtime.inspect import moments
 from tests.lab.screens.test_screens import SIZES, settle, text
 from tests.runtime.client.test_film import kept, moment, operation
 
+RUNC = Path(__file__).parents[2] / "runtime" / "inspect" / "recordings" / "runc.strace"
 OVERLAY = {"source": "overlay", "target": "/x/" + "a" * 64 + "/rootfs", "kind": "overlay",
            "flags": "0", "options": "lowerdir=/l"}
 OPERATIONS = [
@@ -273,6 +275,31 @@ def test_the_list_of_films_and_two_side_by_side(lab, engine, tmp_path):
     play(lab, FilmsScreen(), story)
 
 
+def test_a_trace_of_runc_is_a_film_as_well(lab, engine, tmp_path):
+    with_films(engine, tmp_path)
+
+    async def story(pilot):
+        await press(pilot, "n")
+        lab.screen.query_one("#ask-line").value = str(RUNC)
+        await press(pilot, "enter")
+        seen = text(lab)
+        assert "▸ runc.strace" in seen and "strace" in seen
+        await press(pilot, "enter", "end")
+        seen = text(lab)
+        assert "execve true" in seen and "not ours: a trace of strace" in seen
+        await press(pilot, "b", "b")
+        assert "capset" in text(lab) and "14 of 41" in text(lab)
+        await press(pilot, "q", "space", "up", "enter")
+        seen = text(lab)
+        assert isinstance(lab.screen, DifferenceScreen) and "only runc.strace" in seen
+        await press(pilot, "q", "n")
+        lab.screen.query_one("#ask-line").value = "/etc/passwd"
+        await press(pilot, "enter")
+        assert "there is no system call in it" in text(lab)
+
+    play(lab, FilmsScreen(), story)
+
+
 def test_home_and_a_lesson_lead_there(lab, shown):
     async def story(pilot):
         await settle(pilot, shown)
@@ -282,7 +309,8 @@ def test_home_and_a_lesson_lead_there(lab, shown):
         await press(pilot, "q", "enter")
         assert isinstance(lab.screen, LessonScreen)
         await press(pilot, "m")
-        assert "nothing has been started here yet" in text(lab)
+        told = lab.screen.state.notice
+        assert told in (("nothing has been started here yet",), ("No such container: ink",))
 
     play(lab, FilmsScreen(), story, (120, 40))
 

@@ -143,7 +143,9 @@ def _outcomes(profile: dict[str, Any], table: dict[str, int]) -> dict[int, Outco
     """The outcome of every number that the profile names; unknown names are passed over.
 
     libseccomp's rules: a rule without conditions wins over those with, the first such wins over
-    later ones, and a rule that says what the default says is no rule.
+    later ones, and a rule that says what the default says is no rule. Of two with conditions that
+    both hold and answer differently the first wins here; the specification does not say, and in
+    libseccomp it follows from the shape of its tree (GE 3 before GE 4 loses, EQ 5 wins or loses).
     """
     default = _default(profile)
     always: dict[int, int] = {}

@@ -21,6 +21,7 @@ LOWER = "$(docker inspect -f '{{.GraphDriver.Data.LowerDir}}' $name)"
 MISTAKES = [
     ("tour", "first", ["docker run -d --name $name lab/base slep 3600"], "nothing of that name"),
     ("tour", "first", ["docker create --name $name lab/base sleep 3600"], "not started"),
+    ("tour", "slowly", ["docker run -d --name $slow lab/base sleep 3600"], "it was not held"),
     ("tour", "plain", ["docker run -d lab/base sleep $plain"], "leave `docker` out"),
     ("doctor", "user", ["setsid -f unshare --user --pid --fork --kill-child sleep $seconds"],
      "it belongs to root"),

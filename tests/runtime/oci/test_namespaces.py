@@ -55,6 +55,16 @@ def test_the_clock_of_a_time_namespace(bundle: Bundle) -> None:
     assert offsets == ["boottime", "864000", "0"]
 
 
+def test_a_clock_of_its_own_beside_users_of_its_own(mapped: Bundle) -> None:
+    mapped.linux["namespaces"].append({"type": "time"})
+    mapped.linux["timeOffsets"] = {"monotonic": {"secs": 7881, "nanosecs": 2718281},
+                                   "boottime": {"secs": 1337, "nanosecs": 3141519}}
+    started = mapped.start()
+    code, out = started.exec("cat /proc/self/timens_offsets")
+    assert (code, out.split()) == (
+        0, ["monotonic", "7881", "2718281", "boottime", "1337", "3141519"])
+
+
 def test_an_impossible_offset_is_one_line(bundle: Bundle) -> None:
     bundle.linux["namespaces"].append({"type": "time"})
     bundle.linux["timeOffsets"] = {"boottime": {"secs": -(10 ** 12)}}

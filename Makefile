@@ -8,7 +8,7 @@ V2 := tests/runtime/cgroup
 STAMP := $(VENV)/installed
 TESTED := $(VENV)/installed-tests
 
-.PHONY: lab install test test-v2 test-v2-all test-plain check bench bench-tui screenshots clean
+.PHONY: lab install test test-v2 test-v2-all test-plain check bench bench-tui soak screenshots clean
 
 lab: $(STAMP)
 	@$(BIN)/container-lab
@@ -62,6 +62,12 @@ bench: $(TESTED)
 
 bench-tui: $(TESTED)
 	$(BIN)/python tests/benchmarks/bench_tui.py $(ARGS)
+
+# Some minutes: 1,000 starts and stops one after the other and 200 at once, and SIGKILL at every
+# single operation. The ring of kernel tests has a few of each.
+soak: $(TESTED)
+	CONTAINER_LAB_SOAK="1000 200" CONTAINER_LAB_KILLS=all $(BIN)/python -m pytest \
+	  -o timeout=3600 tests/runtime/oci/test_cli_soak.py tests/runtime/oci/test_cli_kills.py $(ARGS)
 
 screenshots: $(STAMP)
 	$(BIN)/python -m lab.screenshots assets/screenshots

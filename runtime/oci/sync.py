@@ -65,7 +65,9 @@ def receive(sock: _socket.socket) -> tuple[dict[str, Any] | None, int | None]:
     try:
         data, ancillary, _, _ = sock.recvmsg(LARGEST, 64, _socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        return None, None
+        # It ended without hearing our last word. That is told first, and once; what it said before
+        # it ended, the reason perhaps, is still there behind it. unix(7)
+        return receive(sock)
     if not data:
         return None, None
     fd = None

@@ -46,6 +46,17 @@ def test_the_end_is_none() -> None:
     ours.close()
 
 
+def test_what_was_said_before_the_end_is_heard_also_by_who_had_said_something() -> None:
+    """Unread words of ours make the kernel tell the reset first: "start", said ahead of time."""
+    ours, theirs = sync.pair()
+    sync.send(ours, {"go": "start"})
+    sync.send(theirs, {"error": {"message": "no program"}})
+    theirs.close()
+    assert sync.receive(ours)[0] == {"error": {"message": "no program"}}
+    assert sync.receive(ours) == (None, None)
+    ours.close()
+
+
 @pytest.mark.parametrize("word", [None, {"go": "other"}, {}])
 def test_a_child_whose_parent_is_gone_ends(word: dict[str, str] | None) -> None:
     ours, theirs = sync.pair()

@@ -12,16 +12,18 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from lab.course import loader, schema, undo
-from lab.course.lesson import Lesson, Step, fill
+from lab.course.lesson import Check, Lesson, Step, fill
 from lab.course.loader import Course
 from lab.course.predicates import PHASES
 from lab.course.prose import variables_in
 from runtime.errors import LabError
+from runtime.inspect.capabilities import NAMES as CAPABILITIES
+from runtime.inspect.capabilities import SIGNAL_NAMES
 
 WIDTH = 76
 MINUTES = (3, 12)
@@ -92,6 +94,8 @@ def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
     checks = [part for check in step.checks for part in check.walk()]
     if len(step.checks) > MOST_CHECKS:
         yield f"{where}: {len(step.checks)} checks (one idea a step: at most {MOST_CHECKS})"
+    for check in [*checks, *(part for fail in step.fails for part in fail.when.walk())]:
+        yield from _names(check, where)
     for check in checks:
         # What was never there is "gone" from the start, and the check proves nothing.
         if check.subject == "gone" and not _made(check.words["gone"], made):
@@ -108,6 +112,20 @@ def _step(step: Step, where: str, made: set[str]) -> Iterator[str]:
                 yield f"{where}: hint {number} holds the solution"
     if step.kind in ("do", "ask", "explain", "watch") and not step.reveal:
         yield f"{where}: no reveal"
+
+
+def _names(check: Check, where: str) -> Iterator[str]:
+    """Words of a mask that no mask has: `lacks = "SYS_ADMN"` would always be true."""
+    known: Iterable[str] = ()
+    if check.subject == "proc" and str(check.words.get("field", "")).startswith("Cap"):
+        known = CAPABILITIES
+    elif check.subject == "proc" and str(check.words.get("field", "")).startswith("Sig"):
+        known = SIGNAL_NAMES.values()
+    for word in ("has", "lacks"):
+        value = check.words.get(word, [])
+        for name in [value] if isinstance(value, str) else value:
+            if known and name not in known:
+                yield f'{where}: {word} "{name}"{schema.meant(name, known)}'
 
 
 def _made(what: str, made: set[str]) -> bool:

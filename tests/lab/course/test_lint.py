@@ -32,6 +32,10 @@ def test_our_own_lessons_are_clean():
      '{ gone = "$name" }', "gone $name without a step before it that makes it"),
     ("30-limits/track.toml", 'lessons = ["throttled-and-killed"]', "lessons = []",
      "no track.toml lists it"),
+    ("90-security/capabilities/lesson.toml", 'lacks = ["SYS_ADMIN", "SYS_TIME"]',
+     'lacks = ["SYS_ADMN", "SYS_TIME"]', 'lacks "SYS_ADMN" (did you mean "SYS_ADMIN"?)'),
+    ("40-lifecycle/states-and-signals/lesson.toml", 'field = "SigCgt", has = "TERM"',
+     'field = "SigCgt", has = "TREM"', 'has "TREM" (did you mean "TERM"?)'),
     ("course.toml", "tracks = [", "trakcs = [", 'unknown key "trakcs"'),
 ])
 def test_findings(course_copy, path, old, new, words):

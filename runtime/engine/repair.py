@@ -154,6 +154,10 @@ def remove_group(container: Container) -> str:
             group.remove()
         except (LabError, OSError) as error:
             return str(error)  # it stays in the ledger, for clean
+    if container.config["HostConfig"].get("Runtime"):
+        from runtime.cgroup import hierarchies, strays
+
+        strays.remove(container.cgroup, hierarchies.find())
     ledger.gone(container.places.root, "cgroup", container.cgroup)
     return ""
 

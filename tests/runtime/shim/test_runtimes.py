@@ -230,6 +230,7 @@ def test_a_shim_that_was_killed(engine, tea, eventually):
     eventually(lambda: engine.find("tea").status == "exited")
     assert engine.find("tea").exit_code == 137
     eventually(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert not list(Path("/sys/fs/cgroup").glob(f"*{tea.cgroup}"))
     engine.start("tea")
     assert engine.find("tea").status == "running"
 

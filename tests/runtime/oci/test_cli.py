@@ -14,7 +14,7 @@ from runtime.errors import Invalid
 from runtime.oci import options
 from runtime.oci.commands import counting, ending, log, looking, pages, updating
 from runtime.oci.options import COMMANDS, GLOBAL, Usage
-from tests.runtime.oci.commandline import OURS, Runtime
+from tests.runtime.oci.commandline import Runtime
 
 # Options that newer versions of runc have, and Debian's 1.1 not yet.
 NEWER = {"pidfd-socket", "cpu-idle", "cpu-burst", "tcp-skip-in-flight", "link-remap",
@@ -189,15 +189,3 @@ def test_spec_is_runcs(
         each["linux"]["namespaces"] = sorted(
             entry["type"] for entry in each["linux"]["namespaces"] if entry["type"] != "cgroup")
     assert mine == theirs
-
-
-def test_the_way_of_a_start_is_light() -> None:
-    """The modules of create, start and delete import nothing dear; -X importtime names it all."""
-    for verb in ("create", "start", "delete", "state", "kill", "exec"):
-        said = subprocess.run([OURS[0], "-X", "importtime", *OURS[1:], verb, "nope", "x"],
-                              capture_output=True, text=True, check=False, cwd="/tmp")
-        names = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()
-                 if line.startswith("import time")}
-        dear = {"json", "enum", "signal", "socket", "re", "typing", "subprocess", "dataclasses",
-                "functools", "collections", "contextlib", "pathlib"} & names
-        assert not dear, f"{verb} imports {dear}"

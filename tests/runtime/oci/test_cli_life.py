@@ -416,3 +416,23 @@ def test_the_group_of_another_is_left_alone(ours: Runtime, bundle: Bundle) -> No
     assert said.code == 1 and "cgroup is not empty" in said.message()
     assert ours("list", "-q").out == "tea\n"
     assert '"running"' in ours("state", "tea").out
+
+
+DEAR = {"json", "enum", "signal", "socket", "re", "typing", "subprocess", "dataclasses",
+        "functools", "collections", "contextlib", "pathlib", "threading", "logging", "shutil", "site"}
+
+
+def test_the_way_of_a_start_is_light(ours: Runtime, bundle: Bundle) -> None:
+    """-X importtime names every module that a command imports, its container's init included."""
+    folder = written(bundle, "/bin/sleep", "1000")
+    python, *rest = ours.command
+    ours.command = (python, "-X", "importtime", *rest)
+    for words in (("create", "-b", folder, "tea"), ("state", "tea"), ("start", "tea"),
+                  ("exec", "tea", "true"), ("kill", "tea", "KILL"), ("delete", "--force", "tea"),
+                  ("run", "-d", "-b", folder, "tea")):
+        said = ours(*words)
+        assert said.code == 0
+        names = {line.rpartition("|")[2].strip() for line in said.err.splitlines()
+                 if line.startswith("import time")}
+        assert names and not DEAR & names, f"{words[0]} imports {DEAR & names}"
+    ours.command = (python, *rest)

@@ -419,7 +419,7 @@ def test_the_group_of_another_is_left_alone(ours: Runtime, bundle: Bundle) -> No
 
 
 DEAR = {"json", "enum", "signal", "socket", "re", "typing", "subprocess", "dataclasses",
-        "functools", "collections", "contextlib", "pathlib", "threading", "logging", "shutil", "site"}
+        "functools", "collections", "contextlib", "pathlib", "threading", "logging", "shutil"}
 
 
 def test_the_way_of_a_start_is_light(ours: Runtime, bundle: Bundle) -> None:

@@ -92,7 +92,7 @@ SIZES = pytest.mark.parametrize("terminal", [(80, 24), (200, 60)], indirect=True
 @SIZES
 def test_a_student_sees_the_kernel_throttle_and_kill(terminal):
     terminal.until("Limits", "enter open", "Linux")
-    terminal.press("Right")
+    terminal.press("Right", "Right")
     terminal.until("▸ ○ Throttled, and killed")
     terminal.press("Enter")
     terminal.until("step 1 of 12")

@@ -4,6 +4,8 @@ The twin of runc's /run/runc. Every command reads it, acts and is gone, so all o
 
     ROOT/ID/state.json    {"id": "tea", "stage": "created", "pid": 4213, "pidStart": 81234,
                            "bundle": "/b", "cgroup": "/container-lab-oci/tea", "grouped": true, …}
+                          without root also the "controllers" that are delegated, and if it is
+                          "beside" them in the v2 tree
     ROOT/ID/config.json   the bundle's, as it was when the container was made
     ROOT/ID/start.sock    init waits behind it for the word "start"; gone once it was said
     ROOT/@seccomp/        compiled filters; no container can have this name
@@ -93,8 +95,13 @@ class Container:
         return f"{self.directory}/start.sock"
 
     def group(self) -> Cgroup:
-        """Its control group."""
-        return cgroup.open_group(self.document["cgroup"])
+        """Its control group; of an ordinary user's container below one that is his, or none."""
+        delegated = self.document.get("controllers")
+        if delegated is None:
+            return cgroup.open_group(self.document["cgroup"])
+        from runtime.cgroup import delegation
+
+        return delegation.open_group(self.document["cgroup"], delegated, self.document["beside"])
 
     def config(self) -> dict[str, Any]:
         """config.json as it was when the container was made."""

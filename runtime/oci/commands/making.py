@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.cgroup.cgroup import Cgroup
     from runtime.oci.cli import Settings
     from runtime.oci.options import Options
     from runtime.oci.state import Container
@@ -166,7 +167,7 @@ class Making:
         self.plan.passed_on = stdio.passed_on(self.plan.process, options.get("preserve-fds") or 0)
         stdio.check(bool(self.plan.process.get("terminal")), detached,
                     options.get("console-socket") or "")
-        allow_devices(self.plan.spec)
+        allow_devices(self.plan.spec, settings.rootless)
         self.container: Container
         self.init: create.Init
 
@@ -178,7 +179,8 @@ class Making:
             path = f"{state.GROUPS}/{path}"
         self.container = state.claim(self.settings.root, self.ident, {
             "bundle": self.plan.bundle, "rootfs": os.path.abspath(self.plan.rootfs),
-            "annotations": self.plan.spec.get("annotations") or {}, "cgroup": path})
+            "annotations": self.plan.spec.get("annotations") or {},
+            **(delegated(path) if self.settings.rootless else {"cgroup": path})})
         return self.container
 
     def make(self, waiting: bool) -> None:
@@ -188,6 +190,7 @@ class Making:
             if group.exists() and group.processes():
                 raise Conflict(f"container's cgroup is not empty: {group.path}",
                                "another container, or whoever made it, has processes there")
+            self.leave_out_groups(group)
             # Before anything is made: whoever finds this knows what to take away.
             container.save()
             state.replace(f"{container.directory}/config.json",
@@ -205,6 +208,17 @@ class Making:
         except BaseException:
             container.remove()
             raise
+
+    def leave_out_groups(self, group: Cgroup) -> None:
+        """Where an ordinary user has no group there is none to show in the container. Said."""
+        if group.version:
+            return
+        mounts = self.plan.spec.get("mounts") or []
+        kept = [entry for entry in mounts if entry.get("type") not in ("cgroup", "cgroup2")]
+        self.plan.spec["mounts"] = kept
+        if len(kept) < len(mounts):
+            self.settings.log.warning("no control group is delegated to this user: the container "
+                                      "has none, and its /sys/fs/cgroup shows none")
 
     def born(self, init: create.Init) -> None:
         """The first process exists: from now on delete finds it."""
@@ -254,9 +268,24 @@ class Making:
         after_start(self.settings, container, self.plan.spec)
 
 
-def allow_devices(spec: dict[str, Any]) -> None:
-    """Put the devices that every container has behind config.json's rules; without any, alone."""
+def delegated(path: str) -> dict[str, Any]:
+    """Where an ordinary user's container has its group: below what is his, or nowhere."""
+    from runtime.cgroup import delegation
+
+    mine = delegation.found()
+    return {"cgroup": mine.path + path, "controllers": list(mine.hierarchies.controllers),
+            "beside": mine.hierarchies.unified is not None}
+
+
+def allow_devices(spec: dict[str, Any], rootless: bool) -> None:
+    """Put the devices that every container has behind config.json's rules; without any, alone.
+
+    An ordinary user may not rule devices, and need not: he has those that were bound for him.
+    """
     resources = spec.setdefault("linux", {}).setdefault("resources", {})
+    if rootless:
+        resources.pop("devices", None)
+        return
     rules = resources.get("devices") or [REFUSE_ALL]
     resources["devices"] = [*rules, *MAKING, *NODES]
 

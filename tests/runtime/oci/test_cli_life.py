@@ -8,9 +8,11 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -436,3 +438,36 @@ def test_the_way_of_a_start_is_light(ours: Runtime, bundle: Bundle) -> None:
                  if line.startswith("import time")}
         assert names and not DEAR & names, f"{words[0]} imports {DEAR & names}"
     ours.command = (python, *rest)
+
+
+def test_without_root(bundle: Bundle) -> None:
+    """The same commands for an ordinary user: a user namespace, no group, no root anywhere."""
+    python = "/usr/bin/python3"
+    probe = subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"],
+                           check=False, capture_output=True)
+    if probe.returncode or shutil.which("setpriv") is None:
+        pytest.skip("an interpreter that everybody may run, and setpriv")
+    folder = Path(tempfile.mkdtemp(prefix="clo-", dir="/tmp"))
+    user = ("setpriv", "--reuid", "1234", "--regid", "1234", "--clear-groups", "env", "HOME=/tmp")
+    ours = Runtime((*user, python, *OURS[1:]), folder)
+    try:
+        shutil.copytree(bundle.rootfs, folder / "rootfs", symlinks=True)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 1234, 1234, follow_symlinks=False)
+        assert ours("spec", "--rootless", "--bundle", str(folder)).code == 0
+        config = json.loads((folder / "config.json").read_text())
+        config["process"].update(terminal=False, args=["sleep", "1000"])
+        (folder / "config.json").write_text(json.dumps(config))
+        assert ours("create", "-b", str(folder), "tea").code == 0
+        assert ours("start", "tea").code == 0
+        assert json.loads(ours("state", "tea").out)["status"] == "running"
+        assert ours("exec", "tea", "id", "-u").out == "0\n"
+        pid = json.loads(ours("state", "tea").out)["pid"]
+        assert Path(f"/proc/{pid}/uid_map").read_text().split() == ["0", "1234", "1"]
+        said = ours("update", "--memory", "20M", "tea")
+        assert said.code == 1 and "no control group is delegated" in said.message()
+        assert ours("delete", "--force", "tea").code == 0
+        assert ours("list", "-q").out == ""
+    finally:
+        ours.delete_all()
+        shutil.rmtree(folder)

@@ -20,12 +20,15 @@ from runtime.inspect.source import Source, text
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One process at one moment. `groups` are the paths of its control groups by hierarchy."""
+    """One process at one moment. `groups` are the paths of its control groups by hierarchy;
+    `device` is the root's, "0:52": on a host whose own root is an overlay it tells the two apart.
+    """
 
     pid: int
     inner_pid: int
     namespaces: Mapping[str, int]
     root: str
+    device: str
     mounts: int
     groups: Mapping[str, str]
     effective: int
@@ -62,7 +65,8 @@ def moment(source: Source, pid: int) -> Moment | None:
     root = mounts.mount_at(table, "/")
     return Moment(
         pid, int(status.get("NSpid", str(pid)).split()[-1]), namespaces.namespaces(source, pid),
-        root.source if root else "", len(table), _groups(source, pid),
+        root.source if root else "", root.major_minor if root else "", len(table),
+        _groups(source, pid),
         int(status["CapEff"], 16), int(status["CapBnd"], 16),
         status.get("NoNewPrivs") == "1", int(status.get("Seccomp", "0")),
         int(status["Uid"].split()[1]), int(status["Gid"].split()[1]),
@@ -88,7 +92,7 @@ def rows(own: Moment | None, host: Moment) -> list[Row]:
              f"readlink /proc/{pid}/ns/{kind}")
             for kind in namespaces.KINDS if kind in host.namespaces]
     made += [
-        ("/", host.root, own.root if own else "", f"grep ' / / ' /proc/{pid}/mountinfo"),
+        ("/", host.root, _root(own, host) if own else "", f"grep ' / / ' /proc/{pid}/mountinfo"),
         ("mounts", str(host.mounts), str(own.mounts) if own else "",
          f"wc -l /proc/{pid}/mountinfo"),
         ("group", _group(host, host), _group(own, host) if own else "",
@@ -103,6 +107,12 @@ def rows(own: Moment | None, host: Moment) -> list[Row]:
          f"grep -e Name -e NSpid {status}"),
     ]
     return [Row(*row[:3], row[3] if own else "") for row in made]
+
+
+def _root(own: Moment, host: Moment) -> str:
+    """What its root is made of; of the host's kind, but another one, with the device."""
+    return f"{own.root} {own.device}" if own.root == host.root and own.device != host.device \
+        else own.root
 
 
 def _group(own: Moment, host: Moment) -> str:

@@ -23,8 +23,8 @@ def kept(name: str, start_ns: int, mounts: int) -> dict[str, Any]:
 
 
 def moment(mounts: int) -> moments.Moment:
-    return moments.Moment(7, 1, {"mnt": 4}, "overlay", mounts, {"memory": "/tea"}, 5, 5, False, 0,
-                          0, 0, "tea", "sh")
+    return moments.Moment(7, 1, {"mnt": 4}, "overlay", "0:50", mounts, {"memory": "/tea"}, 5, 5,
+                          False, 0, 0, 0, "tea", "sh")
 
 
 FILM = [operation("clone3", "isolate", 10, by="shim"), operation("mount", "root", 20),

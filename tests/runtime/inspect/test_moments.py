@@ -31,6 +31,7 @@ def test_it_is_read_from_proc() -> None:
     own = recorded()
     assert (own.pid, own.inner_pid, own.program) == (7, 1, "sh")
     assert (own.root, own.mounts) == ("overlay", 3), "of two on the same place the later is seen"
+    assert own.device == "0:50"
     assert own.groups == {"memory": "/container-lab/tea", "cpu": "/", "unified": "/u"}
     assert (own.uid, own.gid, own.effective, own.bounding) == (1000, 5, 0x21, 0xA80425FB)
     assert own.no_new_privs and own.seccomp == 2
@@ -52,6 +53,15 @@ def test_the_rows_are_the_same_in_every_moment() -> None:
     assert shown["seccomp"].own == "filter, no new privs"
     assert shown["/"].differs and not shown["mounts"].differs
     assert all(row.proof for row in after if row.own)
+
+
+def test_a_host_whose_own_root_is_an_overlay() -> None:
+    own = recorded()
+    host = replace(own, device="0:31")
+    before = replace(own, device="0:31")
+    shown = {row.name: row for row in moments.rows(own, host)}
+    assert shown["/"].own == "overlay 0:50" and shown["/"].differs
+    assert moments.changes(before, own, host) == [("/", "overlay", "overlay 0:50")]
 
 
 def test_what_has_moved() -> None:

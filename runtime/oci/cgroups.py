@@ -33,8 +33,12 @@ TYPES = ("cgroup", "cgroup2")
 SEALED = mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NODEV | mounts.MOUNT_ATTR_NOEXEC
 
 
-def mount_view(root_fd: int, entry: dict[str, Any], group: Cgroup, own_namespace: bool) -> None:
-    """Show the group below the destination, with the entry's options."""
+def mount_view(root_fd: int, entry: dict[str, Any], group: Cgroup, own_namespace: bool,
+               more: bool = False) -> int | None:
+    """Show the group below the destination, with the entry's options.
+
+    With `more` to be mounted in it, a read-only view is made so later: returns a descriptor of it.
+    """
     options, destination = Options(entry.get("options") or []), entry["destination"]
     binds = group.namespace_mounts()
     if entry["type"] == "cgroup2" or not binds[0][1]:
@@ -56,6 +60,11 @@ def mount_view(root_fd: int, entry: dict[str, Any], group: Cgroup, own_namespace
         mounts.mount_setattr(destination, mounts.Attributes(SEALED | attributes(options.flags)),
                              recursive=True, fd=tree)
         set_later(tree, destination, options)
+        if not more or not options.flags & mounts.MS_RDONLY:
+            return None
+        mounts.mount_setattr(destination, mounts.Attributes(0), False,
+                             mounts.Attributes(mounts.MOUNT_ATTR_RDONLY), fd=tree)
+        return os.dup(tree)
     finally:
         os.close(tree)
 

@@ -21,6 +21,7 @@ from runtime.kernel.mounts import (
 )
 from runtime.oci import cgroups, devices
 from runtime.oci.mounts import Options, attach, is_bind
+from runtime.oci.places import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,9 +71,13 @@ def seclude(rootfs: str) -> None:
 def mount_entry(root_fd: int, index: int, entry: dict[str, Any], plan: Plan, group: Cgroup) -> None:
     """One of config.json's mounts: the container's groups, or anything else."""
     if entry.get("type") in cgroups.TYPES and not is_bind(entry):
-        cgroups.mount_view(root_fd, entry, group, plan.has_cgroup_namespace())
-        return
-    fd = attach(root_fd, entry, plan, plan.trees.get(index))
+        # podman mounts systemd's own hierarchy in it.
+        inside = f"{whole(entry['destination'])}/"
+        more = any(whole(each["destination"]).startswith(inside)
+                   for each in plan.spec["mounts"][index + 1:])
+        fd = cgroups.mount_view(root_fd, entry, group, plan.has_cgroup_namespace(), more)
+    else:
+        fd = attach(root_fd, entry, plan, plan.trees.get(index))
     if fd is not None:
         plan.sealed_later.append(fd)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.runtime.oci.bundles import Bundle
@@ -29,3 +31,18 @@ def test_or_open_where_it_asks(bundle: Bundle) -> None:
     code, out, _ = bundle.run("cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir mine && "
                               "echo 3 > mine/pids.max; cat mine/pids.max; rmdir mine")
     assert (code, out) == (0, "3\n") or "No such file" in out
+
+
+def test_something_more_in_it(bundle: Bundle) -> None:
+    """As podman does for systemd: a mount in the read-only view, which is sealed all the same."""
+    at = next(index for index, entry in enumerate(bundle.spec["mounts"])
+              if entry["type"] == "cgroup")
+    (bundle.folder / "more").mkdir()
+    bundle.spec["mounts"].insert(at + 1, {
+        "destination": "/sys/fs/cgroup/systemd", "type": "bind", "options": ["bind"],
+        "source": str(bundle.folder / "more")})
+    code, out, err = bundle.run("touch /sys/fs/cgroup/systemd/x && ls /sys/fs/cgroup/systemd;"
+                                "mkdir /sys/fs/cgroup/y 2>&1; mkdir /sys/fs/cgroup/memory/z 2>&1")
+    if "unified" not in os.listdir("/sys/fs/cgroup") and bundle.cgroup().version == 2:
+        pytest.skip("on v2 nothing can be made in a group's directory but a group")
+    assert out.startswith("x\n") and out.count("Read-only file system") == 2, (out, err)

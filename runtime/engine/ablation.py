@@ -14,6 +14,7 @@ import os
 
 from runtime.engine import defaults
 from runtime.errors import Denied, Invalid, Unsupported
+from runtime.kernel import capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,12 +136,13 @@ def _seccomp(spec: dict[str, Any]) -> None:
 
 
 def _capabilities(spec: dict[str, Any]) -> None:
-    """All of them; the filter stays that of a container without, for it is another part."""
+    """All that this host has to give; the filter stays as it is, for it is another part."""
     rights = spec["process"]["capabilities"]
     if rights["bounding"] == defaults.ALL_CAPABILITIES:
         raise _missing("caps", "nothing is taken from root in this container")
+    have = capabilities.bounding()
     for name in ("bounding", "effective", "permitted"):
-        rights[name] = list(defaults.ALL_CAPABILITIES)
+        rights[name] = [word for word, bit in capabilities.BITS.items() if have >> bit & 1]
 
 
 def _masks(spec: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,6 +191,16 @@ def test_without_masks_those_rows_are_missing_and_no_others(engine, started):
     gone = {row.split()[0] for row in tables[0] - tables[1]}
     assert not tables[1] - tables[0] and "/proc/sys" in gone
     assert all(path.startswith(("/proc/", "/sys/")) for path in gone)
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("runc") is None, reason="no runc here")
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in ablation.RUNTIME])
+def test_runc_does_without_the_part_as_well(engine, started, part):
+    """What config.json says holds for any runtime: the same part, and nothing else."""
+    one, other = (observed(engine.find(started("sleep", "60", host={"Runtime": "runc", **more})))
+                  for more in ({}, asked(part, unsafe=True)))
+    assert {key for key in one if one[key] != other[key]} == EXPECTED[part]
 
 
 @pytest.mark.kernel

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 
 import pytest
 
 from runtime.engine import ablation, probes
-from runtime.errors import Conflict
+from runtime.errors import Conflict, Unsupported
 from runtime.oci import attempts
 
 NAMES = [name for name, *_ in probes.PROBES]
@@ -146,6 +147,13 @@ def test_a_container_that_does_not_run_cannot_be_asked(engine, make):
         engine.probe(container)
     engine.unpause(container)
     assert engine.probe(container)
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(shutil.which("runc") is None, reason="no runc here")
+def test_another_runtimes_container_cannot_be_asked(engine, started):
+    with pytest.raises(Unsupported, match="--runtime runc"):
+        engine.probe(started("sleep", "60", host={"Runtime": "runc"}))
 
 
 @pytest.mark.kernel

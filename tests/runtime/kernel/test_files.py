@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runtime.errors import KernelError
-from runtime.kernel import files
+from runtime.errors import KernelError, LabError
+from runtime.kernel import files, mounts, namespaces
 from runtime.trace.recorder import recording
 
 
@@ -136,3 +138,63 @@ def test_a_directory_to_go_to(tmp_path: Path) -> None:
     finally:
         os.close(fd)
         os.chdir(here)
+
+
+def test_which_file_system_a_file_is_on() -> None:
+    for path, magic in (("/proc/self/status", files.PROC_SUPER_MAGIC), ("/proc/1", 0x9FA0)):
+        fd = os.open(path, os.O_PATH)
+        assert files.file_system(fd) == magic
+        os.close(fd)
+    fd = os.open("/dev/null", os.O_PATH)
+    assert files.file_system(fd) != files.PROC_SUPER_MAGIC
+    os.close(fd)
+    with pytest.raises(KernelError, match="fstatfs"):
+        files.file_system(fd)
+
+
+def test_a_path_may_print_as_another() -> None:
+    place = files.Shown(".", "/proc/acpi")
+    assert place + "" == "." and str(place) == f"{place}" == "/proc/acpi"
+
+
+def test_a_path_walked_while_everything_is_renamed(
+        root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """openat2 says EAGAIN then, and is asked again."""
+    answers = iter([-1, -1, 77])
+    monkeypatch.setattr(files, "syscall", lambda *args: next(answers))
+    monkeypatch.setattr(files.foreign, "get_errno", lambda: errno.EAGAIN)
+    assert files.open_in_root(3, "etc", os.O_PATH) == 77
+    monkeypatch.setattr(files, "syscall", lambda *args: -1)
+    with pytest.raises(KernelError) as caught:
+        files.open_in_root(3, "etc", os.O_PATH)
+    assert caught.value.errno == errno.EAGAIN
+
+
+@pytest.mark.parametrize("path", ["/proc/self/root/proc/self/comm", "/proc/../etc/x", "/proc/self"])
+def test_a_control_file_of_proc_is_procs(path: str) -> None:
+    """No way round by a magic link or dots: what is written goes to the kernel."""
+    with pytest.raises(KernelError):
+        files.write_control(path, "x")
+    files.write_control("/proc/self/oom_score_adj", (files.read("/proc/self/oom_score_adj") or ""))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("over", ["/proc", "/proc/sys"])
+def test_nothing_is_written_to_what_lies_over_it(
+        child: Callable[[Callable[[], Any]], Any], tmp_path: Path, over: str) -> None:
+    """CVE-2019-16884, CVE-2025-52881: a tmpfs over /proc, or over a part of it."""
+    def action() -> list[str]:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mounts.mount(None, "/", None, mounts.MS_PRIVATE | mounts.MS_REC)
+        mounts.mount("none", over, "tmpfs")
+        os.makedirs("/proc/sys/vm")
+        Path("/proc/sys/vm/overcommit_ratio").write_text("50")
+        try:
+            files.write_control("/proc/sys/vm/overcommit_ratio", "51")
+        except LabError as error:
+            return [str(error), Path("/proc/sys/vm/overcommit_ratio").read_text()]
+        return []
+
+    error, text = child(action)
+    assert ("is not the kernel's procfs" in error if over == "/proc" else "EXDEV" in error), error
+    assert text == "50"

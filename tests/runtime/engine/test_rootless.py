@@ -236,14 +236,34 @@ def test_a_life(ann):
     assert os.listdir(f"{ann.root}/containers") == []
 
 
-def test_a_shim_that_was_killed(ann):
+def alive(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_a_shim_that_was_killed(ann, eventually):
     assert ann.lab("run", "-d", "--name", "tea", "lab/base", "sleep", "1000").returncode == 0
     state = next(Path(f"{ann.root}/containers").glob("*/state.json")).read_text()
     shim = int(state.split('"ShimPid":')[1].split(",")[0])
     pid = int(state.split('"Pid":')[1].split(",")[0])
     os.kill(shim, 9)
-    assert "Exited (137)" in ann.lab("ps", "-a").stdout
-    assert not os.path.exists(f"/proc/{pid}") or " Z " in Path(f"/proc/{pid}/stat").read_text()
+    eventually(lambda: "Exited (137)" in ann.lab("ps", "-a").stdout)
+    eventually(lambda: not alive(pid))
+
+
+def test_clean_ends_everything(ann, eventually):
+    """Also what has no group, and no shim any more, to be found by."""
+    for name in ("tea", "coffee"):
+        assert ann.lab("run", "-d", "--name", name, "lab/base", "sleep", "1000").returncode == 0
+    states = [path.read_text() for path in Path(f"{ann.root}/containers").glob("*/state.json")]
+    pids = [int(text.split('"Pid":')[1].split(",")[0]) for text in states]
+    os.kill(int(states[0].split('"ShimPid":')[1].split(",")[0]), 9)
+    done = ann.lab("clean")
+    assert done.returncode == 0 and "could not" not in done.stdout
+    eventually(lambda: not any(alive(pid) for pid in pids))
+    assert not os.path.exists(ann.root)
 
 
 def test_a_bind_and_a_terminal(ann):

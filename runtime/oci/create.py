@@ -175,10 +175,12 @@ def create(plan: Plan, group: Cgroup, stdio: tuple[int, int, int], cache: str,
                 grouped()
         init = clone_init(plan, group, stdio, recorder)
         plan.let_go()
-        grant(init)
-        if born is not None:
-            born(init)
-        init.be_mapped()
+        # What the newborn is given from outside is part of its birth.
+        with phase("isolate"):
+            grant(init)
+            if born is not None:
+                born(init)
+            init.be_mapped()
         init.wait_until_created()
     except BaseException as error:
         # Held starts may be refused at any point: the way back must not ask the gate again.

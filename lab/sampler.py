@@ -17,6 +17,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from lab.course import by_hand
+from lab.hand_made import HandMade
 from lab.observation import Observation
 from lab.rows import row_of
 from lab.snapshot import Host, Row, Snapshot, View
@@ -147,6 +149,8 @@ class Sampler:
         if name is None:
             self._watch_pid(0)
             return None
+        if by_hand.is_command(name):
+            return self._by_hand(name, parts, now)
         try:
             container = self.engine.find(name)
         except NotFound:
@@ -157,6 +161,15 @@ class Sampler:
             seen = self._seen[container.id] = Observation(self.engine, self.source)
         view = seen.read(container, parts, now, changed)
         self._watch_pid(view.row.pid if view.row.alive else 0)
+        return view
+
+    def _by_hand(self, command: str, parts: frozenset[str], now: float) -> View | None:
+        """A process that was made without Docker, by its command line."""
+        seen = self._seen.get(command)
+        if not isinstance(seen, HandMade):
+            seen = self._seen[command] = HandMade(self.engine, self.source)
+        view = seen.look(command, parts, now)
+        self._watch_pid(view.row.pid if view is not None and view.row.alive else 0)
         return view
 
     def _after_removal(self, view: View) -> View:

@@ -58,6 +58,11 @@ class Row:
         return self.status in ("running", "paused")
 
     @property
+    def by_hand(self) -> bool:
+        """Whether it is no container, but a process that somebody made without Docker."""
+        return self.id.startswith("process ")
+
+    @property
     def dead(self) -> bool:
         return self.status in ("exited", "dead")
 

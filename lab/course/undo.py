@@ -56,6 +56,13 @@ def names_made(step: Step) -> set[str]:
     return found
 
 
+def subjects(step: Step) -> list[str]:
+    """What the checks and the question of a step are about, in the author's order."""
+    questions = [step.equals] if step.equals else []
+    return [str(part.words[word]) for check in (*step.checks, *questions)
+            for part in check.walk() for word in NAMED if word in part.words]
+
+
 def _in_step(step: Step) -> set[str]:
     found = {step.container} | names_made(step)
     for check in (*step.checks, *(fail.when for fail in step.fails)):

@@ -15,6 +15,9 @@ from typing import Any
 
 from rich.text import Text
 
+from lab.course import undo
+from lab.course.by_hand import is_command
+from lab.course.lesson import fill
 from lab.snapshot import Row
 from lab.widgets.lesson import LessonView
 
@@ -134,6 +137,23 @@ def shown_container(stepper: Any, rows: Sequence[Row], chosen: str) -> str | Non
     there = containers_of(stepper, rows)
     if chosen in there:
         return chosen
-    mine = named_in(stepper.commands())
+    mine, by_hand = named_in(stepper.commands()), processes_of(stepper)
+    if not mine and stepper.step in by_hand.values():
+        return next(name for name, step in by_hand.items() if step == stepper.step)
     fresh = next((name for name in there if name in mine), None)
-    return fresh or next(iter([*there, *mine]), None)
+    return fresh or next(iter([*there, *mine, *by_hand]), None)
+
+
+def processes_of(stepper: Any) -> dict[str, Any]:
+    """The command lines of the lesson's processes by hand, up to this step, the latest first.
+
+    Of each the last step that is about it.
+    """
+    found: dict[str, Any] = {}
+    for step in stepper.lesson.steps[:stepper.index + 1]:
+        for name in undo.subjects(step):
+            command = fill(name, stepper.vars)
+            if is_command(command):
+                found.pop(command, None)
+                found[command] = step
+    return dict(reversed(found.items()))

@@ -27,6 +27,10 @@ PLOT_FROM = 16
 def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
     """The rows of the pane."""
     usage = view.usage
+    if view.row.by_hand:
+        return [BLANK, line(Span(" made by hand: it is in the group of whoever made it", "dim"),
+                            source=f"/proc/{view.row.pid}/cgroup",
+                            proof=f"cat /proc/{view.row.pid}/cgroup")]
     if usage is None or not usage.paths:
         return [BLANK, line(Span(" no group yet: the engine makes it when the container starts",
                                  "dim"))]

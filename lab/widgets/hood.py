@@ -35,6 +35,9 @@ def lines(view: View, host: Host, width: int, height: int, masked: bool = False)
     """The rows of the pane; `masked` leaves the phases' names to the student."""
     rows = [line(Span(" $ ", "dim"), Span(view.row.docker or view.row.command, "code"),
                  proof=view.row.docker, source="what you wrote, in Docker's words")]
+    if view.row.by_hand:
+        return [rows[0]._replace(source=f"/proc/{view.row.pid}/cmdline"), BLANK,
+                line(Span(" made by hand: nobody wrote down which calls made it", "dim"))]
     if not view.effects:
         return [*rows, BLANK, line(Span(" its birth certificate is not written yet", "dim"))]
     total = sum(effect.ns for effect in view.effects)

@@ -27,6 +27,10 @@ def lines(view: View, host: Host, width: int, height: int) -> list[Line]:
 
 def machine(view: View) -> list[Line]:
     """created ──▸ running ◂─▸ paused   with exited below; the state of now has sign and colour."""
+    if view.row.by_hand:
+        word, path = "runs" if view.row.alive else "has ended", f"/proc/{view.row.pid}/stat"
+        said = f" made by hand: it {word}, and nobody keeps a state of it"
+        return [BLANK, line(Span(said, "dim"), source=path, proof=f"cat {path}")]
     now = "exited" if view.row.dead else view.row.status
     arrow = Span(f" {G.rule * 2}start{G.rule}{G.here} ", "rule")
     both = Span(f" {G.rule}pause{G.rule}{G.rule}unpause{G.rule} ", "rule")

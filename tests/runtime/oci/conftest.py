@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,18 @@ import pytest
 
 from tests.runtime.oci.bundles import Bundle
 from tests.runtime.oci.commandline import OURS, Runtime, runtime
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder that the root of a user namespace may walk to.
+
+    pytest's own is 0700, and made so again by every other pytest that begins meanwhile.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="container-lab-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -143,9 +143,6 @@ def in_user_namespace(bundle: Bundle) -> None:
     bundle.linux.update(uidMappings=MAP, gidMappings=MAP)
     for path in (bundle.rootfs, *bundle.rootfs.rglob("*")):
         os.lchown(path, 100000, 100000)
-    for path in (bundle.folder, *bundle.folder.parents):
-        if path.stat().st_mode & 0o7777 == 0o700:
-            path.chmod(0o755)
 
 
 @pytest.mark.kernel

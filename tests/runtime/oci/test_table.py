@@ -68,23 +68,14 @@ class Ran:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the root of a user namespace may walk through."""
-    for path in (tmp_path, *list(tmp_path.parents)[:3]):
-        if path != Path("/tmp"):
-            path.chmod(0o755)
-    return tmp_path
-
-
-@pytest.fixture
-def ran(request: pytest.FixtureRequest, folder: Path) -> Iterator[dict[str, Ran]]:
+def ran(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Ran]]:
     missing = [name for name in PEERS if shutil.which(name) is None]
     if missing:
         pytest.skip(f"not here: {' '.join(missing)}")
     made: dict[str, Ran] = {}
     try:
         for runtime in ("ours", *PEERS):
-            made[runtime] = Ran(runtime, request.param, folder)
+            made[runtime] = Ran(runtime, request.param, tmp_path)
         yield made
     finally:
         for each in made.values():

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # command → the file of commands/ it is in, as a function of its name
 HOMES = {
-    "create": "making", "run": "making", "start": "making", "kill": "ending", "delete": "ending",
+    "create": "making", "run": "making", "start": "starting", "kill": "ending", "delete": "ending",
     "exec": "entering", "state": "looking", "list": "looking", "ps": "looking",
     "pause": "changing", "resume": "changing", "update": "updating", "events": "counting",
     "features": "telling", "spec": "telling", "checkpoint": "refusing", "restore": "refusing",

@@ -1,4 +1,4 @@
-"""create, run and start: the two sync points of the specification, across processes.
+"""create and run: a container made, up to the first sync point of the specification or past it.
 
     create ── clone3 ──► init does everything but the program, says "ready"
       │                    │
@@ -11,7 +11,7 @@ Until it is told to wait, init lives for its maker only: a create that is killed
 it along, for the socket between them ends. After that the state is written, and delete finds it.
 runc holds init with a fifo (exec.fifo); over a socket `start` also learns whether execve worked,
 and what did not, which runc's start cannot. `run` is both in one process, and needs no such socket.
-Sources: runtime-spec runtime.md "Lifecycle"; runc-create(8), runc-run(8), runc-start(8).
+Sources: runtime-spec runtime.md "Lifecycle"; runc-create(8), runc-run(8).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from __future__ import annotations
 import os
 
 from runtime.errors import Conflict, Invalid, LabError
-from runtime.kernel import files, processes
+from runtime.kernel import processes
 from runtime.oci import create, plan, state, sync
-from runtime.oci.commands import stdio
+from runtime.oci.commands import starting, stdio
 
 import _socket
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from runtime.oci.cli import Settings
     from runtime.oci.options import Options
     from runtime.oci.state import Container
-
 
 # What every container may use, whatever config.json refuses: any node may be made, these be opened.
 # runtime-spec config-linux.md "Default Devices"; runc's specconv.AllowedDevices.
@@ -77,65 +76,6 @@ def run_(settings: Settings, options: Options, arguments: list[str]) -> int:
         with state.Lock(making.container):
             ending.destroy(settings, making.container)
     return code
-
-
-def start_(settings: Settings, options: Options, arguments: list[str]) -> int:
-    """Let the program of a created container begin."""
-    container = state.load(settings.root, arguments[0])
-    with state.Lock(container):
-        container = state.load(settings.root, container.id)
-        status = container.status()
-        if status == "stopped":
-            raise Conflict("cannot start a container that has stopped")
-        if status == "paused":
-            raise Conflict("cannot start a container in the paused state")
-        if status != "created":
-            raise Conflict("cannot start an already running container")
-        release(container)
-        container.save(stage="started")
-        files.unlink(container.start_socket)
-        after_start(settings, container, container.config())
-    return 0
-
-
-def release(container: Container) -> None:
-    """Say "start" to init, and hear the end of the connection: its program runs.
-
-    Raises what init could not do.
-    """
-    caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
-    try:
-        state.connect(caller, container.start_socket)
-        sync.send(caller, {"go": "start"})
-        while (message := sync.receive(caller)[0]) is not None:
-            if "error" in message:
-                raise sync.ChildFailed(message)
-    finally:
-        caller.close()
-    begun(container.pid)
-
-
-def begun(pid: int) -> None:
-    """The conversation has ended: because the program runs, or because init is no more?"""
-    if state.never_ran(pid):
-        raise Conflict("container process is already dead",
-                       "it ended before its program began")
-
-
-def after_start(settings: Settings, container: Container, spec: dict[str, Any]) -> None:
-    """The poststart hooks. Where one fails the container goes, as runc does it."""
-    if not spec.get("hooks"):
-        return
-    from runtime.oci import hooks
-
-    try:
-        hooks.run("poststart", spec["hooks"], hooks.state(
-            spec, container.id, container.document["bundle"], "running", container.pid))
-    except LabError:
-        from runtime.oci.commands import ending
-
-        ending.kill_and_destroy(settings, container)
-        raise
 
 
 def failed(settings: Settings, verb: str, error: LabError | OSError) -> LabError:
@@ -193,8 +133,9 @@ class Making:
             self.leave_out_groups(group)
             # Before anything is made: whoever finds this knows what to take away.
             container.save()
+            # A copy: who edits the bundle's meanwhile does not change what exec and delete go by.
             state.replace(f"{container.directory}/config.json",
-                          files_bytes(f"{self.plan.bundle}/config.json"))
+                          content(f"{self.plan.bundle}/config.json"))
             listener = listen(container.start_socket) if waiting else None
             self.plan.listener = None if listener is None else listener.fileno()
             self.init = create.create(self.plan, group, (0, 1, 2),
@@ -259,13 +200,13 @@ class Making:
         container, group = self.container, self.container.group()
         try:
             self.init.start()
-            begun(self.init.pid)
+            starting.begun(self.init.pid)
         except BaseException:
             create.undo(self.init, group)
             container.remove()
             raise
         container.save(stage="started")
-        after_start(self.settings, container, self.plan.spec)
+        starting.after_start(self.settings, container, self.plan.spec)
 
 
 def delegated(path: str) -> dict[str, Any]:
@@ -290,7 +231,7 @@ def allow_devices(spec: dict[str, Any], rootless: bool) -> None:
     resources["devices"] = [*rules, *MAKING, *NODES]
 
 
-def files_bytes(path: str) -> bytes:
+def content(path: str) -> bytes:
     """A file's whole content."""
     with open(path, "rb", buffering=0) as file:
         return file.readall()

@@ -145,8 +145,8 @@ def check_meaning(process: dict[str, Any], path: str) -> None:
             raise Invalid(f"{path}.rlimits[{index}].soft: {soft} is above the hard limit {hard}")
     if process.get("scheduler"):
         check_scheduler(process["scheduler"], f"{path}.scheduler")
-    for key, text in (process.get("execCPUAffinity") or {}).items():
-        cpus(text or "", f"{path}.execCPUAffinity.{key}")
+    for key in ("initial", "final"):
+        cpus((process.get("execCPUAffinity") or {}).get(key) or "", f"{path}.execCPUAffinity.{key}")
     check_labels(process, path)
 
 
@@ -248,6 +248,9 @@ def check_user_namespace(linux: dict[str, Any], kinds: dict[str, str | None]) ->
             raise Invalid(f"$.linux.{key}: there is no user namespace to map")
     if linux.get("timeOffsets") and not ("time" in kinds and kinds["time"] is None):
         raise Invalid("$.linux.timeOffsets: there is no new time namespace to set")
+    for clock in linux.get("timeOffsets") or {}:
+        if clock not in ("monotonic", "boottime"):
+            raise Invalid(f"$.linux.timeOffsets: unknown clock {clock!r}")
 
 
 def check_sysctls(linux: dict[str, Any], kinds: dict[str, str | None]) -> None:

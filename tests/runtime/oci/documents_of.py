@@ -77,8 +77,11 @@ def spoilt(draw: st.DrawFn, whole: st.SearchStrategy[dict[str, Any]]) -> tuple[A
         if not found:
             break
         path, container, key = draw(st.sampled_from(found))
-        if isinstance(container, dict) and draw(st.booleans()):
+        how = draw(st.sampled_from(["gap", "odd", "odd", "unknown"]))
+        if isinstance(container, dict) and how == "gap":
             del container[key]
+        elif isinstance(container, dict) and how == "unknown":
+            container["x-unknown"] = draw(ODD)
         else:
             container[key] = draw(ODD)
         where.append(path)

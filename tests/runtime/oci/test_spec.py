@@ -143,6 +143,8 @@ LINUX_MISTAKES: list[tuple[str, Any, str]] = [
      "$.linux.devices[0].major: expected a number"),
     ("linux.devices", [{"path": "/dev/x", "type": "c", "major": 4096, "minor": 0}],
      "$.linux.devices[0].major: expected a number from 0 to 4095"),
+    ("linux.timeOffsets", {"realtime": 3}, "$.linux.timeOffsets: there is no new time namespace "
+     "to set"),
     ("linux.maskedPaths", ["proc"], "$.linux.maskedPaths[0]: expected an absolute path"),
     ("linux.resources", {"memory": {"limit": "1g"}},
      "$.linux.resources.memory.limit: expected a number"),

@@ -38,6 +38,8 @@ SEEDS: list[tuple[tuple[str, ...], Any]] = [
     (("process", "user"), {"umask": 1 << 40}),               # OverflowError
     (("linux", "devices"), [{"path": "/dev/x", "type": "c", "major": 1 << 40, "minor": 0}]),
     (("linux", "timeOffsets"), {"boottime": None}),          # AttributeError
+    (("linux", "timeOffsets"), {"realtime": 3}),             # AttributeError
+    (("process", "execCPUAffinity"), {"x-unknown": 3}),      # AttributeError
     (("linux", "sysctl"), {"net.\0": "1"}),                  # ValueError at open
     (("hooks",), {"prestart": [None]}),
     (("process", "user"), {"uid": None}),                    # TypeError in init

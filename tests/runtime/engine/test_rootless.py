@@ -366,7 +366,10 @@ def test_limits_in_a_delegated_group(controllers, delegated):
     started = delegated.lab("run", "-d", "--name", "tea", "--pids-limit", "20", "--cpus", "0.5",
                             "lab/base", "sleep", "1000")
     assert started.returncode == 0, started.stderr
-    places = list(Path("/sys/fs/cgroup").rglob(f"cl-user-{os.getpid()}/*/tea"))
+    found = hierarchies.find()
+    places = [path for point in {*found.controllers.values(), *filter(None, [found.unified])}
+              for path in Path(point, f"cl-user-{os.getpid()}").glob("*/tea")]
+    assert places
 
     def text(*names: str) -> str:
         """The control file of one of these names, whichever generation it is of."""

@@ -31,9 +31,14 @@ def kill_(settings: Settings, options: Options, arguments: list[str]) -> int:
     container = state.load(settings.root, arguments[0])
     number = signal_number(arguments[1] if len(arguments) > 1 else "SIGTERM")
     status = container.status()
-    if options.get("all"):
-        for pid in container.group().processes():
+    if options.get("all") or (number == _signal.SIGKILL and outlives_init(container)):
+        pids = container.group().processes()
+        if not pids and not options.get("all"):
+            raise Conflict("container not running")
+        for pid in pids:
             send(pid, number)
+        if status == "paused" and number == _signal.SIGKILL:
+            container.group().thaw()
         return 0
     if status == "stopped":
         raise Conflict("container not running")
@@ -42,6 +47,16 @@ def kill_(settings: Settings, options: Options, arguments: list[str]) -> int:
         # v1 delivers it only once they are thawed.
         container.group().thaw()
     return 0
+
+
+def outlives_init(container: Container) -> bool:
+    """Has it no PID namespace of its own, and a group to find the rest by?
+
+    Then the end of its first process ends no other: SIGKILL is for all of them, as with runc 1.2.
+    """
+    kinds = {entry["type"]: entry.get("path")
+             for entry in (container.config().get("linux") or {}).get("namespaces") or []}
+    return ("pid" not in kinds or bool(kinds["pid"])) and container.group().exists()
 
 
 def signal_number(text: str) -> int:

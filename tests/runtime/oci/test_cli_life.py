@@ -403,6 +403,18 @@ def test_delete_without_a_pid_namespace_ends_all(ours: Runtime, bundle: Bundle) 
     assert not bundle.cgroup().exists()
 
 
+def test_sigkill_without_a_pid_namespace_is_for_all(ours: Runtime, bundle: Bundle) -> None:
+    bundle.linux["namespaces"].remove({"type": "pid"})
+    folder = written(bundle, "/bin/sleep", "1000")
+    assert ours("run", "-d", "-b", folder, "tea").code == 0
+    assert ours("exec", "-d", "tea", "sleep", "1000").code == 0
+    assert ours("kill", "tea", "TERM").code == 0
+    eventually(lambda: '"stopped"' in ours("state", "tea").out, "the end of the first")
+    assert len(json.loads(ours("ps", "-f", "json", "tea").out)) == 1
+    assert ours("kill", "tea", "KILL").code == 0
+    eventually(lambda: ours("ps", "-f", "json", "tea").out == "null\n", "the end of all")
+
+
 def test_delete_force_of_a_paused_one(ours: Runtime, bundle: Bundle) -> None:
     folder = written(bundle, "/bin/sleep", "1000")
     assert ours("run", "-d", "-b", folder, "tea").code == 0

@@ -30,7 +30,8 @@ from lab.course.stepper import Stepper
 from runtime.errors import LabError
 
 # A line that begins so is no answer to a question; `!` makes any line a command.
-LOOKING = ("docker", "cat", "grep", "ls", "readlink", "ps", "findmnt", "lsns", "stat")
+LOOKING = ("docker", "cat", "grep", "ls", "readlink", "ps", "findmnt", "lsns", "stat", "nsenter",
+           "ip", "pgrep", "capsh")
 MARKS = re.compile(r"\*\*|(?<![\w`])\*(?=\w)|(?<=\w)\*(?![\w`])")
 
 

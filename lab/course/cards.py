@@ -16,7 +16,7 @@ from typing import Any
 
 from lab.course.attempt import Attempt
 from lab.course.lesson import Lesson, Step, fill
-from lab.course.predicates import PHASES
+from lab.course.predicates_start import PHASES
 
 
 @dataclass(frozen=True, slots=True)

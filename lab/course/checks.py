@@ -26,6 +26,7 @@ from lab.course import (
     predicates_files,
     predicates_net,
     predicates_proc,
+    predicates_start,
 )
 from lab.course.attempt import Attempt, Record
 from lab.course.lesson import Check, Step, fill
@@ -59,14 +60,14 @@ def value(words: Words, context: Context) -> Result:
 
 PREDICATES: Mapping[str, Callable[[Words, Context], Result]] = {
     "container": predicates.container, "cgroup": predicates.cgroup, "gone": predicates.gone,
-    "event": predicates_events.event, "operations": predicates.operations, "ns": predicates_proc.ns,
-    "proc": predicates_proc.proc, "net": predicates_net.net, "mount": predicates_files.mount,
-    "overlay": predicates_files.overlay, "file": predicates_files.file,
-    "predicted": predicted, "answer": answered, "value": value,
+    "event": predicates_events.event, "operations": predicates_start.operations,
+    "ns": predicates_proc.ns, "proc": predicates_proc.proc, "net": predicates_net.net,
+    "mount": predicates_files.mount, "overlay": predicates_files.overlay,
+    "file": predicates_files.file, "predicted": predicted, "answer": answered, "value": value,
 }
 VALUES: Mapping[str, Callable[[Words, Context], Reading | None]] = {
     "container": predicates.container_value, "cgroup": predicates.cgroup_value,
-    "operations": predicates.operations_value, "ns": predicates_proc.ns_value,
+    "operations": predicates_start.operations_value, "ns": predicates_proc.ns_value,
     "proc": predicates_proc.proc_value, "net": predicates_net.net_value,
     "mount": predicates_files.mount_value,
     "overlay": predicates_files.overlay_value, "file": predicates_files.file_value,

@@ -19,7 +19,7 @@ from pathlib import Path
 from lab.course import loader, schema, undo
 from lab.course.lesson import Check, Lesson, Step, fill
 from lab.course.loader import Course
-from lab.course.predicates import PHASES
+from lab.course.predicates_start import PHASES
 from lab.course.prose import variables_in
 from runtime.errors import LabError
 from runtime.inspect.capabilities import NAMES as CAPABILITIES

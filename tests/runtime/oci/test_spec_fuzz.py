@@ -23,8 +23,9 @@ from runtime.oci import identity, plan, program, properties, seccomp, spec
 from tests.runtime.oci.bundles import Bundle, config
 from tests.runtime.oci.documents_of import documents, spoilt, values
 
-MANY = int(os.environ.get("FUZZ", "700"))
-STARTED = min(MANY // 20, 300)
+pytestmark = pytest.mark.timeout(600)  # much of it, and a machine may have other things to do
+MANY = int(os.environ.get("FUZZ", "400"))
+STARTED = min(MANY // 10, 300)
 often = settings(max_examples=MANY, deadline=None, database=None,
                  derandomize="FUZZ" not in os.environ,
                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much,
@@ -104,7 +105,7 @@ def test_a_wrong_kind_is_refused_where_it_is(made: tuple[Any, list[str]]) -> Non
         assert near, (error.message, where)
 
 
-@often
+@settings(often, max_examples=3 * MANY)
 @given(spoilt(st.builds(config)))
 def test_a_good_one_spoilt(made: tuple[Any, list[str]]) -> None:
     """Near what is real most of all: the container everybody starts, with something odd in it."""

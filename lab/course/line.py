@@ -31,7 +31,7 @@ from runtime.errors import LabError
 
 # A line that begins so is no answer to a question; `!` makes any line a command.
 LOOKING = ("docker", "cat", "grep", "ls", "readlink", "ps", "findmnt", "lsns", "stat", "nsenter",
-           "ip", "pgrep", "capsh")
+           "ip", "pgrep", "capsh", "hostname", "uname")
 MARKS = re.compile(r"\*\*|(?<![\w`])\*(?=\w)|(?<=\w)\*(?![\w`])")
 
 

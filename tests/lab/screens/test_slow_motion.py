@@ -97,9 +97,15 @@ def play(lab, screen, story, size=(80, 24)):
 
 
 async def press(pilot, *keys):
+    """Keys, each with the time that what it set off needs."""
     for key in keys:
         await pilot.press(key)
-        await pilot.pause(0.1)
+        await pilot.pause(0.05)
+        for _ in range(200):
+            if not getattr(pilot.app.screen, "busy", False):
+                break
+            await pilot.pause(0.02)
+        await pilot.pause(0.05)
 
 
 @SIZES

@@ -182,3 +182,19 @@ def test_who_shares_the_processes_cannot_trace_one_that_arrives(bundle: Bundle) 
     second.run()
     assert first.exec(f"readlink /proc/{inside}/exe") == (0, "/bin/busybox\n")
     second.close()  # before the first, whose end waits for all in its PID namespace
+
+
+def test_a_closed_init_can_still_do_all_it_has_to(mapped: Bundle, ours: Runtime) -> None:
+    """Not to be opened by others, in a user namespace: its own /proc/self is not its own either."""
+    mapped.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    mapped.linux["devices"] = [{"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}]
+    (mapped.folder / "data").mkdir()
+    mapped.spec["mounts"].append({"destination": "/data", "source": str(mapped.folder / "data"),
+                                  "options": ["bind", "ro"]})
+    folder = written(mapped, "/bin/sh", "-c", "cat /proc/sys/net/ipv4/ip_forward; "
+                                              "ls -d /dev/net/tun /data; exec sleep 1000")
+    said = ours("create", "--bundle", folder, "closed")
+    assert said.code == 0, said.err
+    assert ours("start", "closed").code == 0
+    said = ours("exec", "closed", "/bin/cat", "/proc/sys/net/ipv4/ip_forward")
+    assert (said.code, said.out) == (0, "1\n"), said.err

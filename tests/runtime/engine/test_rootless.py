@@ -75,8 +75,6 @@ class User:
                               check=False).stdout.splitlines()[1:]
         assert not [line for line in left if "defunct" not in line], left
         assert self.home not in Path("/proc/self/mountinfo").read_text()
-        shutil.rmtree(self.home)
-        shutil.rmtree(self.tables)
 
 
 def user(subids: bool) -> Iterator[User]:
@@ -91,7 +89,11 @@ def user(subids: bool) -> Iterator[User]:
     try:
         yield made
     finally:
-        made.close()
+        try:
+            made.close()
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(made.tables, ignore_errors=True)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ NAMES = (
     "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
     "PERFMON", "BPF", "CHECKPOINT_RESTORE",
 )
+OLDEST_LAST, EINVAL = 38, 22  # Linux 5.6 knew these many; a kernel says EINVAL to a later one
 BITS = {f"CAP_{name}": bit for bit, name in enumerate(NAMES)}
 
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -54,11 +55,15 @@ class _Data(foreign.Structure):  # struct __user_cap_data_struct, two of them fo
 def bounding() -> Mask:
     """The bounding set of this process: what execve can ever give it. PR_CAPBSET_READ
 
-    Asked of the kernel bit by bit, for /proc inside may be none, or an image's idea of one.
+    Asked of the kernel bit by bit, for /proc inside may be none, or an image's idea of one. Raises
+    KernelError: what could not be asked would not be dropped.
     """
     mask = 0
     for bit in range(len(NAMES)):
-        if libc.prctl(PR_CAPBSET_READ, bit, 0, 0, 0) == 1:
+        held = libc.prctl(PR_CAPBSET_READ, bit, 0, 0, 0)
+        if held < 0 and (bit < OLDEST_LAST or foreign.get_errno() != EINVAL):
+            check(held, "prctl", "PR_CAPBSET_READ")
+        elif held == 1:
             mask |= 1 << bit
     return Mask(mask)
 

@@ -28,16 +28,17 @@ def wanted(process: dict[str, Any]) -> dict[str, int]:
     return {key: mask_of([name for name in named.get(key) or [] if name in BITS]) for key in SETS}
 
 
-def warnings(process: dict[str, Any]) -> list[str]:
+def warnings(process: dict[str, Any], have: int) -> list[str]:
     """Capabilities asked for that cannot be given: said, not hidden, and no reason to fail.
 
-    runtime-spec config.md "Linux Process": values that cannot be granted MUST be logged.
+    `have` is what this host can give. runtime-spec config.md "Linux Process": values that cannot be
+    granted MUST be logged.
     """
     named = process.get("capabilities") or {}
     unknown = dict.fromkeys(name for key in SETS for name in named.get(key) or []
                             if name not in BITS)
     sets = wanted(process)
-    lost = sets["bounding"] & ~capabilities.bounding()
+    lost = sets["bounding"] & ~have
     idle = sets["ambient"] & ~can_be_ambient(sets)
     return [f"ignoring unknown capability {name}" for name in unknown] + [
         f"{name} {why}" for mask, why in (
@@ -57,8 +58,10 @@ def become_root_inside() -> None:
     users.setresuid(0, 0, 0)
 
 
-def drop(process: dict[str, Any]) -> None:
+def drop(process: dict[str, Any]) -> list[str]:
     """Go down to the user and the capabilities the program may have: none that are not named.
+
+    Returns what could not be given, as warnings.
 
     The order is forced. Bounding first: dropping from it needs CAP_SETPCAP. Groups before the user:
     setgroups needs CAP_SETGID, which the change of user takes away. Ambient last: a change of user
@@ -83,6 +86,7 @@ def drop(process: dict[str, Any]) -> None:
         capabilities.set_ambient(capabilities.Mask(ambient))
     if process.get("noNewPrivileges"):
         processes.set_no_new_privs()
+    return warnings(process, have)
 
 
 def set_groups(groups: list[int]) -> None:

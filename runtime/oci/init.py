@@ -73,10 +73,10 @@ def become_container(plan: Plan, group: Cgroup, joins: list[int], sock: _socket.
     # Nothing is left to do that needs more than the program may. Not earlier, for everything above
     # does; not later, for what follows may be long in coming, and waits with no more than that.
     with phase("drop"):
-        drop(plan)
+        warnings = drop(plan)
 
     # The container is created: runtime.md "Lifecycle", between step 2 and step 6.
-    sync.send(sock, {"ready": {"path": path, "warnings": identity.warnings(plan.process)}}, master)
+    sync.send(sock, {"ready": {"path": path, "warnings": warnings}}, master)
     if master is not None:
         os.close(master)
     # While the shim makes up its mind, on the other CPU.
@@ -180,16 +180,20 @@ def limit(plan: Plan, group: Cgroup, joins: list[int]) -> None:
     program.set_personality(plan.spec.get("linux") or {})
 
 
-def drop(plan: Plan) -> None:
-    """Go down to the user, the capabilities and the descriptors that the program will have."""
+def drop(plan: Plan) -> list[str]:
+    """Go down to the user, the capabilities and the descriptors that the program will have.
+
+    Returns what could not be given, as warnings.
+    """
     # For the execve to come. Before the user changes, for these files are root's.
     program.set_labels(plan.process)
     # Without no_new_privs, installing a filter needs CAP_SYS_ADMIN: before it is dropped.
     if plan.filter and not plan.process.get("noNewPrivileges"):
         seccomp.install(plan.filter, plan.filter_flags, plan.agent)
-    identity.drop(plan.process)
+    warnings = identity.drop(plan.process)
     # All descriptors but stdio end at execve, whoever left them open (CVE-2024-21626).
     processes.close_range_on_exec(3 + plan.passed_on)
+    return warnings
 
 
 def seal(plan: Plan, state: dict[str, Any] | None) -> None:

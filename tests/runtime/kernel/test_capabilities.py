@@ -80,3 +80,13 @@ def test_ambient_is_replaced_not_added(child: Child) -> None:
         return shown()["Amb"]
 
     assert child(action) == 1
+
+
+def test_the_bounding_set_is_what_proc_says_and_never_guessed(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    status = Path("/proc/self/status").read_text()
+    assert capabilities.bounding() == int(status.partition("CapBnd:")[2].split()[0], 16)
+    # A filter that forbids to ask: an empty answer would mean that nothing has to be dropped.
+    monkeypatch.setattr(capabilities.libc, "prctl", lambda *arguments: -1)
+    with pytest.raises(KernelError, match="PR_CAPBSET_READ"):
+        capabilities.bounding()

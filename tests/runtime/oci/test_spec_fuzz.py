@@ -119,7 +119,7 @@ def use(document: dict[str, Any]) -> None:
     made = plan.Plan("/bundle", copy.deepcopy(document))
     made.clone_flags()
     identity.wanted(made.process)
-    identity.warnings(made.process)
+    identity.warnings(made.process, 0)
     program.environment({**made.process, "env": [*(made.process.get("env") or []), "HOME=/"]})
     profile = (document.get("linux") or {}).get("seccomp")
     if profile:

@@ -20,7 +20,7 @@ import os
 
 from runtime.errors import Conflict, Invalid, LabError
 from runtime.kernel import processes
-from runtime.oci import create, plan, state, sync
+from runtime.oci import create, plan, sealed, state, sync
 from runtime.oci.commands import starting, stdio
 
 import _socket
@@ -60,6 +60,9 @@ def run_(settings: Settings, options: Options, arguments: list[str]) -> int:
     detached = bool(options.get("detach"))
     try:
         making = Making(settings, options, arguments[0], detached)
+        # Nothing is made yet, so nothing is lost: this may begin the command again.
+        if not detached and sealed.needed_late(making.plan):
+            sealed.start_over()
         with state.Lock(making.claim()):
             making.make(waiting=False)
             if not detached:

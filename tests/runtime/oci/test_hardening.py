@@ -247,8 +247,14 @@ cat /tmp/said''' % fd])
 """
 
 
-@pytest.mark.parametrize("how", ["the program", "an interpreter's line"])
-def test_the_runtime_cannot_be_overwritten(bundle: Bundle, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how, detached, answer", [
+    ("the program", True, "Read-only file system"),
+    ("an interpreter's line", True, "Read-only file system"),
+    # Who waits runs it as long as anybody in there lives.
+    ("the program", False, "Text file busy"),
+])
+def test_the_runtime_cannot_be_overwritten(bundle: Bundle, tmp_path: Path, how: str,
+                                           detached: bool, answer: str) -> None:
     """CVE-2019-5736: "what runs now" is, at execve, still the host's Python.
 
     Run by a copy of the interpreter that nobody else runs: once the command has ended, "text file
@@ -261,7 +267,8 @@ def test_the_runtime_cannot_be_overwritten(bundle: Bundle, tmp_path: Path, how: 
         if how == "the program" else ["/etc/code.py"]
     bundle.write()
     interpreter = shutil.copy(os.path.realpath(sys.executable), tmp_path / "python")
-    words = ["--root", str(tmp_path / "state"), "run", "--detach", "--bundle", str(bundle.folder)]
+    words = ["--root", str(tmp_path / "state"), "run", "--bundle", str(bundle.folder),
+             *(["--detach"] if detached else [])]
     command = [sys.executable, "-I", "-S", f"{ROOT}/lab/start.py", "oci"]
     ident = bundle.group.strip("/")
     try:
@@ -271,7 +278,29 @@ def test_the_runtime_cannot_be_overwritten(bundle: Bundle, tmp_path: Path, how: 
             env={"CONTAINER_LAB_ROOT": str(bundle.folder), "PATH": "/usr/bin:/bin"})
     finally:
         subprocess.run([*command, *words[:2], "delete", "--force", ident], capture_output=True)
-    assert ended.stdout.endswith("Read-only file system\n"), ended
+    assert ended.stdout.endswith(f"{answer}\n"), ended
+
+
+@pytest.mark.parametrize("own_pids", [True, False])
+def test_who_waits_is_sealed_where_it_may_be_outlived(bundle: Bundle, tmp_path: Path,
+                                                      own_pids: bool) -> None:
+    """Without a pid namespace those inside are not the kernel's to end with the first of them."""
+    if not own_pids:
+        spaces = bundle.spec["linux"]["namespaces"]
+        bundle.spec["linux"]["namespaces"] = [each for each in spaces if each["type"] != "pid"]
+    bundle.process["args"] = ["sh", "-c", "echo here; read word"]
+    bundle.write()
+    with subprocess.Popen(
+            [sys.executable, "-I", "-S", f"{ROOT}/lab/start.py", "oci", "--root",
+             str(tmp_path / "state"), "run", "--bundle", str(bundle.folder),
+             bundle.group.strip("/")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"here\n"
+        sealed = bool(os.statvfs(f"/proc/{running.pid}/exe").f_flag & os.ST_RDONLY)
+        running.communicate(b"\n", timeout=30)
+    assert running.returncode == 0
+    assert sealed is not own_pids
 
 
 def test_nothing_of_the_host_is_left_in_the_process(bundle: Bundle) -> None:

@@ -144,11 +144,14 @@ class Bundle:
         return cgroup.open_group(self.group)
 
     def close(self) -> None:
-        for started in self.started:
+        # The last first: an earlier one may hold the namespaces of a later one.
+        for started in reversed(self.started):
             started.close()
-        if self.cgroup().exists():
-            self.cgroup().kill()
-            self.cgroup().remove()
+        for name in {self.group, *(started.group for started in self.started)}:
+            group = cgroup.open_group(name)
+            if group.exists():
+                group.kill()
+                group.remove()
 
 
 class Started:
@@ -156,6 +159,7 @@ class Started:
 
     def __init__(self, bundle: Bundle, prefix: tuple[str, ...], asked: dict[str, Any]) -> None:
         self.bundle, self.pid, self.operations = bundle, 0, []  # type: ignore[var-annotated]
+        self.group = bundle.group
         self.warnings: list[str] = []
         request = {"bundle": str(bundle.folder), "cgroup": bundle.group, **asked}
         self.program = subprocess.Popen(

@@ -77,7 +77,10 @@ class Pack:
         made = {}
         for name, module in sys.modules.items():
             spec = module.__spec__ if name.startswith("runtime") else None
-            if spec is not None and spec.loader is not None:
+            if spec is not None and type(spec.loader) is Pack:
+                # With the time of the source it was made of: that may be another one by now.
+                made[name] = spec.loader.modules[name]
+            elif spec is not None and spec.loader is not None:
                 about = posix.stat(spec.origin or "")
                 made[name] = (spec.origin, about.st_mtime_ns, about.st_size,
                               spec.submodule_search_locations is not None,

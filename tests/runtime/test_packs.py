@@ -79,3 +79,20 @@ def test_where_it_may_not_be_written_everything_works(copy: Path) -> None:
     for _ in range(2):
         assert run(copy)[0] == "SourceFileLoader"
     assert not [name for name in os.listdir(copy / "runtime") if name.endswith(".pack")]
+
+
+LATE = PROGRAM.replace("pack.keep()", """
+path = errors.__file__
+text = open(path).read().replace("else self.message", "else 'new-' + self.message")
+open(path, "w").write(text)
+pack.stale = True  # as when another module came from elsewhere
+pack.keep()
+""")
+
+
+def test_a_source_changed_while_the_program_ran_is_noticed(copy: Path) -> None:
+    """What was loaded from the pack is the old code: it keeps the time of the old source."""
+    run(copy)
+    subprocess.run([sys.executable, "-I", "-S", "-c", LATE, str(copy)], check=True,
+                   capture_output=True)
+    assert run(copy)[0::2] == ["SourceFileLoader", "new-x"]

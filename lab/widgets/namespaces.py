@@ -18,8 +18,8 @@ from lab.widgets.pane import Pane, header
 from runtime.inspect.namespaces import KINDS, MEANING, IdRange, Namespace, is_identity
 
 # From these widths on a row has room to say who owns the namespace, and what its kind isolates.
-WITH_OWNER, WITH_MEANING = 70, 106
-KEPT, OWNER = 13, 12
+WITH_OWNER, WITH_MEANING = 71, 107
+KEPT, OWNER = 14, 12
 # Below this width the side by side has four digits of an inode instead of five.
 WIDE_DIGITS = 72
 

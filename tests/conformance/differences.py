@@ -27,7 +27,10 @@ SHARED = "follows a shareable IPC namespace, which is not built yet"
 LOGGING = "follows a log driver other than json-file, which is not built yet"
 PRUNE = "follows a system prune, which is not built yet"
 
+OURS = "--step, the slow motion, is ours, and its help says so"
+
 DIFFERENCES: list[Row] = [
+    ("usage-texts", "start --help", OURS),
     ("inspect-container", "*HostConfig.Runtime*", RUNTIME),
     ("ps-formats", "*.Networks*", NONE),
     ("build-*", "*", BUILD),

@@ -20,6 +20,8 @@ from lab.snapshot import Row, Snapshot
 from lab.widgets.live import LiveSide
 from lab.widgets.pane import Pane
 from runtime.inspect.facts import Item
+from runtime.inspect.host import Report
+from runtime.inspect.host_rootless import Way
 from runtime.inspect.layers import PathState
 from runtime.inspect.requirements import Requirement
 from runtime.inspect.source import Recording
@@ -106,10 +108,15 @@ def test_home_says_why_a_lesson_is_closed_and_the_doctor_what_would_change_it(la
 
 def test_home_without_root_says_what_still_works(lab, shown):
     async def story(pilot):
+        lab.report = None
         await settle(pilot, replace(shown, host=replace(shown.host, root=False)))
         lab.screen.paint()
         await settle(pilot)
-        assert "not root" in text(lab) and "the course can be read" in text(lab)
+        assert "not root" in text(lab) and "which way containers run, d says" in text(lab)
+        lab.report = Report("/", (), {}, Way("sudo", "sudo container-lab runs them."))
+        lab.screen.paint()
+        await settle(pilot)
+        assert "sudo container-lab runs them." in text(lab)
 
     run(story, lab, (80, 24))
 

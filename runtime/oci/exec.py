@@ -185,13 +185,13 @@ def join_and_fork(order: Order, sock: _socket.socket) -> None:
         processes.set_dumpable(False)
         if "attempts" in process:
             from runtime.oci import attempts  # noqa: F401  (inside, our files are out of reach)
-        mapped = bool(enter(order.init_pid, order.init_pidfd) & namespaces.CLONE_NEWUSER)
+        entered = enter(order.init_pid, order.init_pidfd)
         if order.root:
             # Where init made it, not where init is now: that may have gone elsewhere.
             enter_by_chroot(order.root)
         pid, _ = namespaces.clone3(namespaces.Flags(namespaces.CLONE_PARENT), birth)
         if pid == 0:
-            run(order, joins, sock, mapped, gate)
+            run(order, joins, sock, entered, gate)
         # We are in the outer PID namespace still, so this is the pid the shim knows it by.
         sync.send(sock, {"pid": pid})
     except BaseException as error:
@@ -222,7 +222,8 @@ def hold_at(gate: str | None, teller: Teller) -> list[int]:
 def enter(init_pid: int, init_pidfd: int) -> int:
     """All namespaces of init at once, but those we are in already: setns refuses our own user's.
 
-    Returns which, as CLONE_NEW*.
+    Returns which, as CLONE_NEW*. The cgroup one is left to the process: where namespaces delegate
+    (nsdelegate), nobody is born into a group out of a namespace that does not hold his own.
     """
     mask = 0
     for kind, flag in KINDS.items():
@@ -235,12 +236,13 @@ def enter(init_pid: int, init_pidfd: int) -> int:
             raise Conflict("join the container: its first process is gone") from None
         if inside != os.readlink(f"/proc/self/ns/{kind}"):
             mask |= flag
-    if mask:
-        namespaces.setns(init_pidfd, namespaces.Flags(mask))
+    now = mask & ~namespaces.CLONE_NEWCGROUP
+    if now:
+        namespaces.setns(init_pidfd, namespaces.Flags(now))
     return mask
 
 
-def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate: int) -> None:
+def run(order: Order, joins: list[int], sock: _socket.socket, entered: int, gate: int) -> None:
     """In the process itself: the second half of init's way. Leaves by execve or _exit."""
     teller, process = Teller(None), order.process
     try:
@@ -249,6 +251,8 @@ def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate
             os.fchdir(gate)  # by its name it is out of reach from here
             held = hold_at(os.path.basename(order.gate), teller)
         observe(teller)
+        if entered & namespaces.CLONE_NEWCGROUP:
+            namespaces.setns(order.init_pidfd, namespaces.Flags(namespaces.CLONE_NEWCGROUP))
         program.reset_signals()
         processes.setsid()
         processes.join_session_keyring()
@@ -257,7 +261,7 @@ def run(order: Order, joins: list[int], sock: _socket.socket, mapped: bool, gate
             order.agent.know_self()
             held += order.agent.descriptors()
         processes.close_others([sock.fileno(), *joins, *held, *range(3, 3 + order.passed_on)])
-        if mapped:
+        if entered & namespaces.CLONE_NEWUSER:
             # As init: the shim's user is nobody in this user namespace.
             identity.become_root_inside()
         with phase("limit"):

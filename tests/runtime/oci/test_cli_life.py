@@ -343,13 +343,14 @@ def test_events_tell_of_an_oom_kill_and_end(ours: Runtime, bundle: Bundle) -> No
         running = ours.spawn("run", "-b", folder, "tea", stdin=stdin, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
     eventually(lambda: '"running"' in ours("state", "tea").out, "it runs")
-    events = ours.spawn("events", "--interval", "50ms", "tea", stdout=subprocess.PIPE)
-    assert events.stdout is not None and b'"stats"' in events.stdout.readline()
+    heard = ours.folder / "events"
+    with open(heard, "wb") as stdout:
+        events = ours.spawn("events", "--interval", "50ms", "tea", stdout=stdout)
+    eventually(lambda: '"stats"' in heard.read_text(), "the first numbers")
     os.write(feed, b"go\n")
     assert running.wait(20) is not None
     assert events.wait(10) == 0
-    assert b'{"type":"oom","id":"tea"}\n' in events.stdout.read()
-    events.stdout.close()
+    assert '{"type":"oom","id":"tea"}\n' in heard.read_text()
     os.close(feed)
 
 

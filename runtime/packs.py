@@ -77,7 +77,7 @@ class Pack:
         made = {}
         for name, module in sys.modules.items():
             spec = module.__spec__ if name.startswith("runtime") else None
-            if spec is not None and type(spec.loader) is Pack:
+            if spec is not None and isinstance(spec.loader, Pack):
                 # With the time of the source it was made of: that may be another one by now.
                 made[name] = spec.loader.modules[name]
             elif spec is not None and spec.loader is not None:

@@ -35,7 +35,6 @@ def main(arguments: list[str]) -> int:
     word = rest[0] if rest else "lab"
     try:
         if word == "oci":
-            seal(rest)
             return light(oci_words, rest, oci_pack(rest))
         if word in ("run", "start"):
             return light(start_words, arguments, "run")
@@ -94,16 +93,12 @@ def oci_pack(words: list[str]) -> str:
     return f"oci-{verb}" if verb else ""
 
 
-def seal(arguments: list[str]) -> None:
-    """Before anything is read that would be read again: out of the container's reach."""
+def oci_words(arguments: list[str]) -> int:
+    """The OCI runtime; where it is needed, out of the container's reach before all else."""
     from runtime.oci import sealed
 
     if sealed.needed(arguments):
         sealed.start_over()
-
-
-def oci_words(arguments: list[str]) -> int:
-    """The OCI runtime."""
     from runtime.oci import cli
 
     return cli.main(arguments[1:])

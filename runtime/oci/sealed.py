@@ -18,9 +18,6 @@ from __future__ import annotations
 import os
 import sys
 
-from runtime.errors import KernelError
-from runtime.kernel import mounts, trees
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from runtime.oci.plan import Plan
@@ -52,6 +49,10 @@ def start_over() -> None:
 
     Raises KernelError where the kernel does not let us: a start that can be overwritten is none.
     """
+    # Here, for most commands only ask whether they need it.
+    from runtime.errors import KernelError
+    from runtime.kernel import mounts, trees
+
     fd = os.open(PROGRAM, os.O_PATH | os.O_CLOEXEC)
     try:
         if os.fstatvfs(fd).f_flag & ST_RDONLY:

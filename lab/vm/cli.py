@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         if options.fetch_kernel:
             found = kernel.fetch(boot.cache_directory(), say)
             options.kernel = options.kernel or str(found.image)
-            if not command and options.only_fetch:
+            if not command:
                 return 0
         return run(wish_of(options), command, options.timings)
     except LabError as error:
@@ -61,9 +61,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="have apt download the distribution's kernel package; it is unpacked, not installed")
     add("--cold", action="store_true", help="boot, even if there is a snapshot")
     add("--timings", action="store_true", help="say how long each part took")
-    options = parser.parse_args(arguments)
-    options.only_fetch = options.fetch_kernel
-    return options
+    return parser.parse_args(arguments)
 
 
 def wish_of(options: argparse.Namespace) -> machine.Wish:

@@ -235,6 +235,8 @@ class Machine:
                     raise Conflict("start the machine: it does not get ready",
                                    self.last_words()) from None
                 continue
+            except ConnectionError:
+                data = b""
             if not data:
                 self.check_alive(gone=True)
             sock.settimeout(None)

@@ -15,11 +15,17 @@ class Qmp:
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.lines = sock, sock.makefile("rb")
         sock.settimeout(60)
-        self.lines.readline()  # its greeting
         self.ask("qmp_capabilities")
 
     def ask(self, what: str, **arguments: Any) -> Any:
         """One command's answer; events in between are left out. Raises Conflict with its error."""
+        try:
+            return self.converse(what, arguments)
+        except OSError as error:
+            raise Conflict(f"ask QEMU to {what}: {error.strerror or error}") from None
+
+    def converse(self, what: str, arguments: dict[str, Any]) -> Any:
+        """The question and its answer, or the OSError of a QEMU that is gone."""
         self.sock.sendall(json.dumps({"execute": what, "arguments": arguments}).encode())
         while True:
             line = self.lines.readline()

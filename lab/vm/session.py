@@ -105,10 +105,17 @@ class Session:
             elif fd == self.signals:
                 self.pass_signals()
             else:
-                if events & select.POLLOUT:
-                    del self.out[:self.sock.send(self.out, socket.MSG_DONTWAIT)]
                 if events & (select.POLLIN | select.POLLHUP):
                     self.hear()
+                if events & select.POLLOUT:
+                    self.send()
+
+    def send(self) -> None:
+        """As much of what waits as the socket takes; that the machine is gone is heard next."""
+        try:
+            del self.out[:self.sock.send(self.out, socket.MSG_DONTWAIT)]
+        except ConnectionError:
+            self.out.clear()
 
     def queue(self, kind: bytes, payload: bytes = b"") -> None:
         """A frame for the machine."""
@@ -138,7 +145,10 @@ class Session:
 
     def hear(self) -> None:
         """Frames from the machine."""
-        data = self.sock.recv(1 << 16)
+        try:
+            data = self.sock.recv(1 << 16)
+        except ConnectionError:
+            data = b""
         if not data:
             self.machine.check_alive(gone=True)
             raise LabError("the machine hung up", self.machine.last_words())

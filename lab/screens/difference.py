@@ -6,16 +6,12 @@ Opened from the list of films, where two are marked. The same rows as on the com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
-
-from textual.widget import Widget
 
 from lab import actions
 from lab.glyphs import G
-from lab.screens.screen import LabScreen, TooSmall, rule
+from lab.screens.screen import PageScreen, rule
 from lab.widgets.line import BLANK, Line, Span, fit, line
-from lab.widgets.live_table import LiveTable
 from runtime.client.difference import summary, words
 from runtime.client.film import Film
 from runtime.trace.difference import Fold, Pair, folded, pairs
@@ -23,7 +19,7 @@ from runtime.trace.difference import Fold, Pair, folded, pairs
 ROLES = {" ": "dim", "|": "pressure", "~": "calm", "<": "strong", ">": "strong"}
 
 
-class DifferenceScreen(LabScreen):
+class DifferenceScreen(PageScreen):
     """`left` and `right` are what the two films are called."""
 
     NAME: ClassVar[str] = "difference"
@@ -35,13 +31,6 @@ class DifferenceScreen(LabScreen):
         self.pairs = pairs([frame.operation for frame in film.frames],
                            [frame.operation for frame in other.frames])
         self.whole = False
-
-    def compose(self) -> Iterator[Widget]:
-        yield LiveTable(id="title", classes="one")
-        yield LiveTable(id="page")
-        yield LiveTable(id="foot", classes="one")
-        yield LiveTable(id="keys", classes="one")
-        yield TooSmall(classes="too-small")
 
     def paint(self) -> None:
         super().paint()

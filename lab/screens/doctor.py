@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from textual.widget import Widget
-
 from lab import actions
 from lab.glyphs import G
-from lab.screens.screen import LabScreen, TooSmall, rule
+from lab.screens.screen import PageScreen, rule
 from lab.widgets.line import BLANK, Line, Span, line
-from lab.widgets.live_table import LiveTable
 from lab.widgets.prose import wrapped
 
 SIGNS = {"missing": ("closed", "dim"), "partly": ("pressure", "pressure"),
@@ -54,18 +51,11 @@ def merged(items: Sequence[Any]) -> list[Any]:
             if same[0].group else same[0] for same in alike.values()]
 
 
-class DoctorScreen(LabScreen):
+class DoctorScreen(PageScreen):
     """The report on the screen."""
 
     NAME: ClassVar[str] = "doctor"
     BINDINGS = actions.bindings("doctor")
-
-    def compose(self) -> Iterator[Widget]:
-        yield LiveTable(id="title", classes="one")
-        yield LiveTable(id="page")
-        yield LiveTable(id="foot", classes="one")
-        yield LiveTable(id="keys", classes="one")
-        yield TooSmall(classes="too-small")
 
     def on_mount(self) -> None:
         self.lab.examine()

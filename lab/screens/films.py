@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
-
-from textual.widget import Widget
 
 from lab import actions
 from lab.docker_line import docker_line
 from lab.glyphs import G
 from lab.screens.ask import AskScreen
 from lab.screens.difference import DifferenceScreen
-from lab.screens.screen import LabScreen, TooSmall, rule
+from lab.screens.screen import PageScreen, rule
 from lab.screens.slow_motion import SlowMotionScreen
 from lab.widgets.line import BLANK, Line, Span, fit, line
-from lab.widgets.live_table import LiveTable
 from lab.widgets.prose import wrapped
 from runtime.client.difference import film as trace_or_container
 from runtime.client.film import Film, film_of
@@ -46,7 +42,7 @@ class Entry(NamedTuple):
     note: str = ""
 
 
-class FilmsScreen(LabScreen):
+class FilmsScreen(PageScreen):
     """A list: the line for a new start, then every container that has a film, then traces."""
 
     NAME: ClassVar[str] = "films"
@@ -61,13 +57,6 @@ class FilmsScreen(LabScreen):
         self.marked = ""
         self.told = ""
         self.busy = False
-
-    def compose(self) -> Iterator[Widget]:
-        yield LiveTable(id="title", classes="one")
-        yield LiveTable(id="page")
-        yield LiveTable(id="foot", classes="one")
-        yield LiveTable(id="keys", classes="one")
-        yield TooSmall(classes="too-small")
 
     def on_mount(self) -> None:
         self._read()

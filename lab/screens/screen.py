@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import Widget
 
 from lab import actions
 from lab.glyphs import G
@@ -124,6 +125,17 @@ class LabScreen(Screen[None]):
         self.app.theme = "lab-light" if self.app.theme == "lab-dark" else "lab-dark"
 
 
+class PageScreen(LabScreen):
+    """A screen that is one page to scroll, between its title and what stands at its foot."""
+
+    def compose(self) -> Iterator[Widget]:
+        yield LiveTable(id="title", classes="one")
+        yield LiveTable(id="page")
+        yield LiveTable(id="foot", classes="one")
+        yield LiveTable(id="keys", classes="one")
+        yield TooSmall(classes="too-small")
+
+
 @contextmanager
 def while_it_stands() -> Iterator[None]:
     """A message may reach a screen whose widgets are not there yet, or no more: then it is late."""
@@ -141,4 +153,4 @@ def rule(title: str = "", right: str = "") -> Line:
     return Line(left, end, fill=stroke)
 
 
-__all__ = ["BLANK", "LabScreen", "SMALLEST", "TooSmall", "line", "rule"]
+__all__ = ["BLANK", "LabScreen", "PageScreen", "SMALLEST", "TooSmall", "line", "rule"]

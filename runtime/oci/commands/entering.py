@@ -82,14 +82,7 @@ def enter(settings: Settings, options: Options, arguments: list[str]) -> int:
 def keep(process: joining.Process, options: Options, detached: bool) -> int:
     """Tell who wants to know of it, and wait for it or let it go."""
     try:
-        if options.get("console-socket") and process.master is not None:
-            stdio.send_descriptor(options["console-socket"], process.master, b"/dev/ptmx")
-            os.close(process.master)
-            process.master = None
-        if options.get("pidfd-socket"):
-            stdio.send_descriptor(options["pidfd-socket"], process.pidfd, b"pidfd")
-        if options.get("pid-file"):
-            stdio.write_pid(options["pid-file"], process.pid)
+        stdio.hand_over(process, options)
     except BaseException:
         processes.pidfd_send_signal(process.pidfd, 9)
         os.waitpid(process.pid, 0)

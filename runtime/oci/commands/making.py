@@ -170,20 +170,13 @@ class Making:
 
     def hand_over(self, listener: _socket.socket | None) -> None:
         """Give the terminal, the pid and the container itself to those who will have them."""
-        init, options, log = self.init, self.options, self.settings.log
+        init, log = self.init, self.settings.log
         for warning in init.warnings:
             log.warning(warning)
         if log.debugging:
             for each in init.birth_certificate():
                 log.debug(f"{each['by']}: {each['phase']}: {each['call']} {each['arguments']}")
-        if options.get("console-socket") and init.master is not None:
-            stdio.send_descriptor(options["console-socket"], init.master, b"/dev/ptmx")
-            os.close(init.master)
-            init.master = None
-        if options.get("pidfd-socket"):
-            stdio.send_descriptor(options["pidfd-socket"], init.pidfd, b"pidfd")
-        if options.get("pid-file"):
-            stdio.write_pid(options["pid-file"], init.pid)
+        stdio.hand_over(init, self.options)
         if listener is not None:
             self.container.save(stage="created")
             sync.send(init.sock, {"go": "wait"})

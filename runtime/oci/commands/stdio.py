@@ -21,6 +21,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from runtime.oci.create import Init
+    from runtime.oci.exec import Process
+    from runtime.oci.options import Options
+
 FIRST = 3
 
 
@@ -49,6 +53,18 @@ def passed_on(process: dict[str, Any], more: int) -> int:
     for fd in range(FIRST, FIRST + count + more):
         os.set_inheritable(fd, True)
     return count + more
+
+
+def hand_over(process: Init | Process, options: Options) -> None:
+    """Tell whom the options name: the terminal to its keeper, the pidfd, the pid to its file."""
+    if options.get("console-socket") and process.master is not None:
+        send_descriptor(options["console-socket"], process.master, b"/dev/ptmx")
+        os.close(process.master)
+        process.master = None
+    if options.get("pidfd-socket"):
+        send_descriptor(options["pidfd-socket"], process.pidfd, b"pidfd")
+    if options.get("pid-file"):
+        write_pid(options["pid-file"], process.pid)
 
 
 def send_descriptor(path: str, fd: int, name: bytes) -> None:

@@ -112,7 +112,7 @@ def run(wish: machine.Wish, command: list[str], timings: bool) -> int:
     files = boot.Boot(wish.kernel)
     mark("files")
     with tempfile.TemporaryDirectory(prefix="container-lab-vm-") as work:
-        guest = machine.Machine(files, wish, Path(work))
+        guest = machine.Machine(files, wish, Path(work), say)
         try:
             say_progress("the machine")
             sock = guest.start()

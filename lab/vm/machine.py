@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,9 @@ def program() -> str:
 class Machine:
     """A running QEMU and the socket of its agent."""
 
-    def __init__(self, boot: Boot, wish: Wish, work: Path) -> None:
-        self.boot, self.wish, self.work = boot, wish, work
+    def __init__(self, boot: Boot, wish: Wish, work: Path,
+                 say: Callable[[str], None] = lambda text: None) -> None:
+        self.boot, self.wish, self.work, self.say = boot, wish, work, say
         self.qemu: subprocess.Popen[bytes] | None = None
         self.sock: socket.socket | None = None
 
@@ -103,7 +105,8 @@ class Machine:
         """A directory of the host's that may be written to."""
         if self.wish.share is None:
             return []
-        return ["-fsdev", f"local,id=s,path={self.wish.share},security_model=passthrough",
+        path = self.wish.share.replace(",", ",,")  # QEMU's own commas stand alone
+        return ["-fsdev", f"local,id=s,path={path},security_model=passthrough",
                 "-device", "virtio-9p-pci,fsdev=s,mount_tag=share"]
 
     def launch(self, ram: Path | None, share: bool, *more: str) -> None:
@@ -137,7 +140,9 @@ class Machine:
                 self.make_snapshot(folder)
             try:
                 return self.restore(folder)
-            except LabError:
+            except LabError as error:
+                self.say(f"container-lab: vm: the snapshot is thrown away, and this start a slower "
+                         f"one: {error}")
                 shutil.rmtree(folder, ignore_errors=True)
         return self.cold_boot(None, False)
 

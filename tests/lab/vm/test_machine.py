@@ -82,10 +82,13 @@ def test_the_host_is_not_touched(tmp_path):
     assert not path.exists()
 
 
-def test_a_shared_directory(tmp_path):
+@pytest.mark.parametrize("name", ["plain", "with, comma"])
+def test_a_shared_directory(tmp_path, name):
+    tmp_path /= name
+    tmp_path.mkdir()
     (tmp_path / "in").write_text("from the host\n")
     done = vm("--share", str(tmp_path), "--", "sh", "-c",
-              f"cat {tmp_path}/in; echo from the machine > {tmp_path}/out")
+              f"cd '{tmp_path}'; cat in; echo from the machine > out")
     assert done.stdout == b"from the host\n", done.stderr
     assert (tmp_path / "out").read_text() == "from the machine\n"
 
@@ -152,6 +155,7 @@ def test_a_broken_snapshot_ends_in_a_boot():
     (folder / "state").write_bytes(b"no state")
     done = vm("--memory", "512M", "--", "echo", "all the same")
     assert done.stdout == b"all the same\n", done.stderr
+    assert b"the snapshot is thrown away, and this start a slower one: " in done.stderr
     assert not (folder / "state").exists()
 
 

@@ -17,7 +17,6 @@ import os
 import select
 import time
 
-from runtime import documents
 from runtime.cgroup import cgroup
 from runtime.kernel import processes
 from runtime.shim import becoming, burial, execs, protocol, rehearsal, removal, requests, runtimes

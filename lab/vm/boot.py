@@ -1,6 +1,6 @@
 """What a machine starts from: the kernel, uncompressed, and its first file system, in the cache.
 
-    cache/<key>/{vmlinux, initramfs, made.json}       one for each kernel image
+    cache/<key>/{vmlinux, initramfs, made.json}       one for each kernel, Python and lab
 
 made.json names every host file that went in, with time and size, and is written last: what it does
 not vouch for is made anew. Two that make it at once each make their own, and the last one stays.
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,9 +32,7 @@ class Boot:
     def __init__(self, given: str | None) -> None:
         cache = cache_directory()
         self.kernel: Kernel = kernel.find(given, cache)
-        status = self.kernel.image.stat()
-        name = f"{self.kernel.image} {status.st_mtime_ns} {status.st_size}"
-        self.folder = cache / digest(name)
+        self.folder = cache / key(self.kernel)
         if not self.ready():
             self.make()
 
@@ -72,6 +71,13 @@ class Boot:
         """What a snapshot depends on, of these files."""
         made = json.loads((self.folder / "made.json").read_text())
         return f"{self.folder.name} {made['initramfs']}"
+
+
+def key(found: Kernel) -> str:
+    """The name of its place: another kernel, another Python or another lab, another place."""
+    status = found.image.stat()
+    return digest(f"{found.image} {status.st_mtime_ns} {status.st_size} "
+                  f"{sys.executable} {initramfs.AGENT}")
 
 
 def digest(text: str) -> str:

@@ -270,7 +270,7 @@ class Machine:
             raise Conflict(f"the machine ended: QEMU, {how}", self.last_words())
 
     def last_words(self) -> str:
-        """The last line that QEMU, or the kernel inside, had to say."""
+        """The last line that QEMU, or the kernel inside, had to say; of a panic the first."""
         for name in ("qemu.log", "console"):
             try:
                 lines = (self.work / name).read_text(errors="replace").split("\n")
@@ -278,7 +278,8 @@ class Machine:
                 continue
             said = [line.strip() for line in lines if line.strip()]
             if said:
-                return said[-1][:200]
+                panic = next((line for line in said if "Kernel panic" in line), said[-1])
+                return panic[:200]
         return ""
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ import time
 
 from runtime.cgroup import cgroup
 from runtime.kernel import processes
+from runtime.oci import sync
 from runtime.shim import becoming, burial, execs, protocol, rehearsal, removal, requests, runtimes
 from runtime.shim.evidence import Evidence
 from runtime.shim.logs import Log, rfc3339
@@ -63,6 +64,16 @@ def main(request: Request, report: _socket.socket) -> None:
             traceback.print_exc(file=file)
     finally:
         os._exit(0)
+
+
+def take(sock: _socket.socket) -> None:
+    """In a process that waits: be the shim of the next request. Returns if nobody is left to ask.
+
+    The socket, and what else is open, goes first of all when there is one (close_all_but).
+    """
+    request, report = sync.receive(sock)
+    if request is not None and report is not None:
+        main(request, _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, report))
 
 
 def preload() -> None:

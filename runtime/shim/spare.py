@@ -59,18 +59,12 @@ def wait(sock: _socket.socket) -> None:
         from runtime import packs
 
         pack = packs.use("shim")
-        from runtime import documents
         from runtime.shim import becoming, shim
 
         becoming.detach()
         shim.preload()
         pack.keep()
-        data, ancillary, _, _ = sock.recvmsg(LARGEST, 64, _socket.MSG_CMSG_CLOEXEC)
-        sock.close()
-        if data and ancillary:
-            fd = struct.unpack_from("i", ancillary[0][2])[0]
-            report = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
-            shim.main(documents.parse(data), report)
+        shim.take(sock)
     except KeyboardInterrupt:
         pass  # ctrl-c at the terminal before there was a container: nothing to end
     finally:

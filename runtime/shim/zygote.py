@@ -99,16 +99,19 @@ def settle(sock: _socket.socket) -> None:
 
 
 def fork_ahead(sock: _socket.socket) -> int:
-    """Fork a shim that waits for a request; a descriptor that ends when it waits no more."""
+    """Fork a shim that waits for a request; a descriptor that ends when it waits no more.
+
+    The shim holds the other end until it closes all that was its caller's.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
         os.close(reader)
-        be_ready(sock, writer)
+        be_ready(sock)
     os.close(writer)
     return reader
 
 
-def be_ready(sock: _socket.socket, waiting: int) -> None:
+def be_ready(sock: _socket.socket) -> None:
     """In the shim to be: take the next request from the zygote's own socket, and serve it.
 
     Not handed on by the zygote: to wake two processes one after the other costs 0.3 ms.
@@ -116,11 +119,7 @@ def be_ready(sock: _socket.socket, waiting: int) -> None:
     try:
         becoming.detach()
         shim.preload()
-        request, passed = sync.receive(sock)
-        os.close(waiting)
-        sock.close()
-        if request is not None and passed is not None:
-            shim.main(request, _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, passed))
+        shim.take(sock)
     finally:
         os._exit(0)
 
